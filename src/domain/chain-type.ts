@@ -1,0 +1,83 @@
+import { DONE } from "./chain.ts";
+
+/** Where a validator or a callback is called. */
+export interface Endpoint {
+  readonly url: string;
+  readonly timeoutMs?: number | undefined;
+}
+
+export type CallbackMode = "BEFORE_COMMIT" | "AFTER_COMMIT";
+
+export interface Callback {
+  readonly endpoint: Endpoint;
+  readonly mode: CallbackMode;
+}
+
+/** What an ERROR verdict does to an Execute (R6). */
+export type OnError = "STOP" | "SKIP";
+
+export interface Transition {
+  readonly name: string;
+  readonly finalState: string;
+  readonly validator?: Endpoint | undefined;
+  readonly callback?: Callback | undefined;
+  readonly onError: OnError;
+  /** After the move the chain is not due for this long, unless the validator names a time. */
+  readonly delayMs?: number | undefined;
+}
+
+export interface State {
+  readonly name: string;
+  /** Names, in the order asked. */
+  readonly transitions: readonly string[];
+  /** The state that takes this one's place, which was removed. */
+  readonly replacedBy?: string | undefined;
+}
+
+export interface AutoExecute {
+  readonly recheckIntervalMs?: number | undefined;
+  readonly recheckMaxMs?: number | undefined;
+}
+
+export interface Retention {
+  readonly deleteEventsAfterMs?: number | undefined;
+  readonly forgetAfterMs?: number | undefined;
+}
+
+/** How chains of one kind move. Immutable: a change is a new revision (R25). */
+export interface ChainType {
+  readonly name: string;
+  readonly transitions: readonly Transition[];
+  readonly states: readonly State[];
+  readonly validator?: Endpoint | undefined;
+  readonly callback?: Callback | undefined;
+  readonly evaluation: "SEQUENTIAL" | "PARALLEL";
+  readonly autoExecute?: AutoExecute | undefined;
+  readonly retention?: Retention | undefined;
+}
+
+/** One immutable definition, with its number. */
+export interface ChainTypeRevision {
+  readonly chainType: ChainType;
+  readonly revision: number;
+  readonly contentHash: string;
+  readonly createTime: Date;
+}
+
+/** The transitions that may leave a state, in the order asked; none for a final state. */
+export function transitionsFrom(chainType: ChainType, state: string): Transition[] {
+  if (state === DONE) return [];
+  const names = chainType.states.find(({ name }) => name === state)?.transitions ?? [];
+  return names.flatMap((name) => chainType.transitions.find((transition) => transition.name === name) ?? []);
+}
+
+/** True if a chain in this state can make no further move (R4). */
+export function isFinal(chainType: ChainType, state: string): boolean {
+  return transitionsFrom(chainType, state).length === 0;
+}
+
+/** Every state a chain of this type may stand in, `done` included, since an operator may end any chain. */
+export function statesOf(chainType: ChainType): string[] {
+  const declared = chainType.states.filter(({ replacedBy }) => !replacedBy).map(({ name }) => name);
+  return [...new Set([...declared, ...chainType.transitions.map(({ finalState }) => finalState), DONE])];
+}

@@ -1,0 +1,27 @@
+/** What a protobuf Struct holds, as plain JavaScript. Numbers are doubles. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+const MAX_DEPTH = 100;
+
+/**
+ * Says why a value cannot be stored and given back unchanged, or nothing if it can.
+ *
+ * PostgreSQL has no U+0000 and JSON has no NaN or infinities; the depth is what the other languages' protobuf libraries
+ * read.
+ */
+export function findUnstorable(value: JsonValue, path = "", depth = 0): string | undefined {
+  if (depth > MAX_DEPTH) return `${path || "the value"} is nested more than ${MAX_DEPTH} deep`;
+  if (typeof value === "string") return value.includes("\0") ? `${path} contains U+0000` : undefined;
+  if (typeof value === "number")
+    return Number.isFinite(value) ? undefined : `${path} is ${value}, which JSON cannot hold`;
+  if (value === null || typeof value !== "object") return undefined;
+  for (const [key, child] of Object.entries(value)) {
+    if (key.includes("\0")) return `a key of ${path || "the value"} contains U+0000`;
+    const problem = findUnstorable(child, path ? `${path}.${key}` : key, depth + 1);
+    if (problem) return problem;
+  }
+  return undefined;
+}
