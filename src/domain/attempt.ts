@@ -1,0 +1,21 @@
+import type { Evaluation } from "./evaluation.ts";
+import type { Hold } from "./hold.ts";
+import type { RefusalReason } from "./refusal.ts";
+
+/** An Execute that judged a chain and did not move it, as it is kept (R15). */
+export interface Attempt {
+  readonly chainId: string;
+  readonly version: number;
+  readonly revision: number;
+  /** What it came to, or why it failed. */
+  readonly result: { readonly outcome: "NO_VALID_TRANSITION" } | { readonly reason: RefusalReason };
+  readonly requestedBy: string;
+  readonly requestId: string;
+  readonly attemptId: string;
+  readonly evaluations: readonly Evaluation[];
+  readonly holds: readonly Hold[];
+}
+
+export interface KeptAttempt extends Attempt {
+  readonly time: Date;
+}

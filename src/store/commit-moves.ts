@@ -1,0 +1,131 @@
+import type { Chain } from "../domain/chain.ts";
+import type { Evaluation } from "../domain/evaluation.ts";
+import type { JsonObject } from "../domain/json.ts";
+import type { Database } from "./database.ts";
+import { chainAfterOf } from "./event-row.ts";
+
+/** A decided transition, ready to be committed. */
+export interface Move {
+  /** Made before the first try (R11). */
+  readonly eventId: string;
+  /** The chain as it was judged: the move holds only on its version. */
+  readonly chain: Chain;
+  readonly transition: string;
+  readonly finalState: string;
+  readonly revision: number;
+  readonly evaluations: readonly Evaluation[];
+  readonly context: JsonObject;
+  /** When the chain is due again: a time, or so long after the move. */
+  readonly nextUpdateTime?: Date | undefined;
+  readonly delayMs?: number | undefined;
+  readonly requestedBy: string;
+  readonly requestId: string;
+  readonly requestHash: string;
+  readonly attemptId: string;
+  /** Id of the note that is written if the move runs over an expired claim. */
+  readonly noteId: string;
+}
+
+export type CommitResult =
+  | { readonly kind: "moved"; readonly time: Date; readonly nextUpdateTime?: Date | undefined }
+  /** A guard did not hold at that instant; what it was, a new statement tells. */
+  | { readonly kind: "refused" };
+
+/**
+ * Commits moves of different chains in one statement, each on its own guards (R10): version, no living claim, not disabled,
+ * final state known to the current revision. A row that somebody else has locked is committed alone, so that it cannot
+ * hold up the others.
+ */
+export async function commitMoves(database: Database, moves: readonly Move[]): Promise<CommitResult[]> {
+  const results = await commit(database, moves, "skip locked");
+  return Promise.all(
+    results.map(async (result, index) => {
+      const move = moves[index];
+      if (result !== "not held" || !move)
+        return result === "not held" ? { kind: "refused" as const } : result;
+      const [alone] = await commit(database, [move], "");
+      return alone === undefined || alone === "not held" ? { kind: "refused" as const } : alone;
+    }),
+  );
+}
+
+async function commit(
+  database: Database,
+  moves: readonly Move[],
+  locking: "skip locked" | "",
+): Promise<(CommitResult | "not held")[]> {
+  const rows = await database.query<Row>(
+    statement(database.schema, locking),
+    columns.map(([, , value]) => moves.map(value)),
+  );
+  return rows.map(({ not_held, event_time, next_update_time }) => {
+    if (event_time) return { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined };
+    return not_held ? "not held" : { kind: "refused" };
+  });
+}
+
+interface Row {
+  readonly not_held: boolean;
+  readonly event_time: Date | null;
+  readonly next_update_time: Date | null;
+}
+
+/** One array each: the statement takes a batch. */
+const columns: readonly (readonly [string, string, (move: Move) => unknown])[] = [
+  ["chain_id", "uuid", ({ chain }) => chain.id],
+  ["version", "bigint", ({ chain }) => chain.version],
+  ["event_id", "uuid", ({ eventId }) => eventId],
+  ["note_id", "uuid", ({ noteId }) => noteId],
+  ["transition", "text", ({ transition }) => transition],
+  ["from_state", "text", ({ chain }) => chain.state],
+  ["final_state", "text", ({ finalState }) => finalState],
+  ["revision", "integer", ({ revision }) => revision],
+  ["evaluations", "text", ({ evaluations }) => JSON.stringify(evaluations)],
+  ["context", "text", ({ context }) => JSON.stringify(context)],
+  ["chain_after", "text", ({ chain }) => JSON.stringify(chainAfterOf(chain))],
+  ["next_update_time", "timestamptz", ({ nextUpdateTime }) => nextUpdateTime?.toISOString() ?? null],
+  ["delay_ms", "double precision", ({ delayMs }) => delayMs ?? null],
+  ["requested_by", "text", ({ requestedBy }) => requestedBy],
+  ["request_id", "text", ({ requestId }) => requestId || null],
+  ["request_hash", "text", ({ requestId, requestHash }) => (requestId ? requestHash : null)],
+  ["attempt_id", "uuid", ({ attemptId }) => attemptId],
+];
+
+// The version stands in the UPDATE itself: that is what READ COMMITTED checks again after a concurrent commit. Expiry is
+// judged by clock_timestamp(), since the statement may have waited for its row. Results go by ordinality, never by chain.
+const statement = (schema: string, locking: string): string => `
+  with input as (
+    select * from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
+      with ordinality as i (${columns.map(([name]) => name).join(", ")}, n)
+  ),
+  held as materialized (
+    select id, claim_id from ${schema}.chain where id = any($1) for no key update ${locking}
+  ),
+  moved as (
+    update ${schema}.chain c set
+      state = i.final_state, version = c.version + 1, fence = c.fence + 1, claim_id = null, claim_expiry = null,
+      next_update_time = coalesce(i.next_update_time, clock_timestamp() + i.delay_ms * interval '1 millisecond'),
+      update_time = clock_timestamp()
+    from input i join held h on h.id = i.chain_id
+    where c.id = i.chain_id and c.version = i.version and not c.disabled
+      and (c.claim_id is null or c.claim_expiry <= clock_timestamp())
+      and exists (select from ${schema}.chain_type t where t.name = c.chain_type and i.final_state = any(t.states))
+    returning i.n, c.id, c.version, c.update_time, c.next_update_time, h.claim_id as former_claim_id
+  ),
+  noted as (
+    insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, transition, from_state, final_state, revision,
+      evaluations, context, chain_after, next_update_time, requested_by, request_id, request_hash, attempt_id, reason,
+      event_time)
+    select i.event_id, m.id, 'TRANSITIONED', true, m.version, i.transition, i.from_state, i.final_state, i.revision,
+      i.evaluations::json, i.context::json, i.chain_after::json, m.next_update_time, i.requested_by, i.request_id,
+      i.request_hash, i.attempt_id, '', m.update_time
+    from moved m join input i using (n)
+  ),
+  claim_noted as (
+    insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
+    select i.note_id, m.id, 'CLAIM_EXPIRED', false, i.version, '', '', m.update_time
+    from moved m join input i using (n) where m.former_claim_id is not null
+  )
+  select h.id is null as not_held, m.update_time as event_time, m.next_update_time
+  from input i left join held h on h.id = i.chain_id left join moved m on m.n = i.n
+  order by i.n`;

@@ -1,0 +1,71 @@
+import type { Chain } from "../domain/chain.ts";
+import type { RecordedMove } from "../domain/chain-event.ts";
+import type { Hold } from "../domain/hold.ts";
+import { type ChainRow, chainColumns, chainFromRow } from "./chain-row.ts";
+import type { Database } from "./database.ts";
+import { EVENT_COLUMNS, type EventRow, recordedMoveFromRow } from "./event-row.ts";
+
+export interface ChainLookup {
+  /** By id or by key. */
+  readonly ref: { readonly id: string } | { readonly key: Buffer };
+  /** Empty: none. */
+  readonly requestId: string;
+}
+
+/** What the database knows of one lookup, at one instant. */
+export interface ChainReading {
+  /** The database's clock. */
+  readonly now: Date;
+  readonly chain?: Chain | undefined;
+  /** What holds the chain's transitions in its present version, under this revision. */
+  readonly held?: { readonly revision: number; readonly holds: readonly Hold[] } | undefined;
+  /** The move that the request id has made, which outlives the chain. */
+  readonly recorded?: RecordedMove | undefined;
+}
+
+/**
+ * Reads chains, their holds and what their request ids have already done, in one statement: read by two, a winner could
+ * commit between them and its repetition would look new.
+ */
+export async function readChains(
+  database: Database,
+  lookups: readonly ChainLookup[],
+): Promise<ChainReading[]> {
+  const rows = await database.read<Row>(statement(database.schema), [
+    lookups.map(({ ref }) => ("id" in ref ? ref.id : null)),
+    lookups.map(({ ref }) => ("key" in ref ? ref.key : null)),
+    lookups.map(({ requestId }) => requestId || null),
+  ]);
+  return rows.map((row) => ({
+    now: row.now,
+    chain: row.id === null ? undefined : chainFromRow(row as ChainRow),
+    held: row.holds ? { revision: row.holds_revision ?? 0, holds: row.holds.map(holdFromStored) } : undefined,
+    recorded: row.event_id === null ? undefined : recordedMoveFromRow(row as EventRow),
+  }));
+}
+
+type StoredHold = Omit<Hold, "notBefore"> & { readonly notBefore: string };
+
+type Row = (ChainRow | { readonly id: null }) &
+  (EventRow | { readonly event_id: null }) & {
+    readonly now: Date;
+    readonly holds: StoredHold[] | null;
+    readonly holds_revision: number | null;
+  };
+
+function holdFromStored(hold: StoredHold): Hold {
+  return { ...hold, notBefore: new Date(hold.notBefore) };
+}
+
+const statement = (schema: string): string => `
+  with input as (
+    select * from unnest($1::uuid[], $2::bytea[], $3::text[]) with ordinality as i (id, key, request_id, n)
+  )
+  select clock_timestamp() as now, ${chainColumns(schema)}, a.holds, a.revision as holds_revision, ${EVENT_COLUMNS}
+  from input i
+  left join ${schema}.chain k on k.key = i.key
+  left join ${schema}.chain c on c.id = coalesce(i.id, k.id)
+  left join ${schema}.chain_attempt a on a.chain_id = c.id and a.version = c.version
+  left join ${schema}.chain_event e
+    on e.chain_id = coalesce(i.id, k.id) and e.request_id = i.request_id and e.is_move
+  order by i.n`;
