@@ -6,10 +6,7 @@ import { Refusal } from "../domain/refusal.ts";
  * everything else it is the same as an unreachable database.
  */
 export class AnswerLost extends Error {
-  constructor(options: ErrorOptions) {
-    super("The connection to the database broke before the answer came.", options);
-    this.name = "AnswerLost";
-  }
+  override readonly name = "AnswerLost";
 }
 
 /** The database cannot be asked at all: nothing was done. */

@@ -67,7 +67,7 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
       return result.rows;
     } catch (error) {
       broken = isServerGone(error);
-      if (broken) throw new AnswerLost({ cause: error });
+      if (broken) throw new AnswerLost("the connection broke before the answer came", { cause: error });
       throw error;
     } finally {
       client.release(broken);

@@ -1,0 +1,154 @@
+import type { ResourceMapping } from "../domain/resource-mapping.ts";
+import { pairFromResource } from "./chain-row.ts";
+import type { Database } from "./database.ts";
+
+/** Who writes a chain by hand, and on which version. */
+export interface AdminWrite {
+  readonly eventId: string;
+  /** Id of the note that is written if the write runs over an expired claim. */
+  readonly noteId: string;
+  readonly chainId: string;
+  readonly expectedVersion?: number | undefined;
+  readonly requestedBy: string;
+  readonly reason: string;
+}
+
+/**
+ * Each is one statement that locks the chain's row and writes its event; `false` if a guard did not hold. What follows
+ * `held` in a statement sees the row as it is under the lock.
+ */
+export async function setState(
+  database: Database,
+  write: AdminWrite,
+  state: string,
+  revision: number,
+): Promise<boolean> {
+  const { schema } = database;
+  return wrote(database, write, {
+    values: [state, revision],
+    change: `
+      update ${schema}.chain c set state = $7, version = c.version + 1, fence = c.fence + 1, claim_id = null,
+        claim_expiry = null, next_update_time = null, update_time = clock_timestamp()
+      from held h
+      where c.id = h.id and c.version = h.version
+        and exists (select from ${schema}.chain_type t where t.name = c.chain_type and $7 = any(t.states))
+      returning c.id, c.version, c.update_time as time, c.chain_type, c.create_time, h.state as from_state`,
+    event: `
+      insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, from_state, final_state, revision,
+        requested_by, reason, event_time)
+      select $2::uuid, id, 'STATE_SET', true, version, from_state, $7, $8::integer, $5::text, $6::text, time from changed`,
+  });
+}
+
+export async function updateChain(
+  database: Database,
+  write: AdminWrite,
+  change: {
+    readonly disabled?: boolean | undefined;
+    readonly nextUpdateTime?: { readonly time: Date | undefined } | undefined;
+  },
+): Promise<boolean> {
+  const { schema } = database;
+  return wrote(database, write, {
+    values: [
+      change.disabled ?? null,
+      change.nextUpdateTime !== undefined,
+      change.nextUpdateTime?.time?.toISOString() ?? null,
+    ],
+    change: `
+      update ${schema}.chain c set disabled = coalesce($7::boolean, c.disabled),
+        next_update_time = case when $8::boolean then $9::timestamptz else c.next_update_time end
+      from held h where c.id = h.id and c.version = h.version
+      returning c.id, c.version, clock_timestamp() as time`,
+    event: note(schema, "UPDATED"),
+  });
+}
+
+/** `key` is that of the larger set; a unique violation of `one_chain_per_key` says that it is taken. */
+export async function addResources(
+  database: Database,
+  write: AdminWrite,
+  { formerKey, key, added }: { formerKey: Buffer; key: Buffer; added: readonly ResourceMapping[] },
+): Promise<boolean> {
+  const { schema } = database;
+  return wrote(database, write, {
+    values: [
+      formerKey,
+      key,
+      added.map(({ resourceType }) => resourceType),
+      added.map(({ resourceId }) => resourceId),
+      JSON.stringify(added.map(pairFromResource)),
+    ],
+    change: `
+      update ${schema}.chain c set key = $8 from held h
+      where c.id = h.id and c.version = h.version and c.key = $7
+      returning c.id, c.version, clock_timestamp() as time`,
+    event: `
+      insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, added_resources, requested_by, reason,
+        event_time)
+      select $2::uuid, id, 'RESOURCES_ADDED', false, version, $11::json, $5::text, $6::text, time from changed`,
+    further: `,
+      mapped as (
+        insert into ${schema}.chain_resource (chain_id, resource_type, resource_id)
+        select changed.id, r.resource_type, r.resource_id
+        from changed, unnest($9::text[], $10::text[]) as r (resource_type, resource_id)
+        on conflict do nothing
+      )`,
+  });
+}
+
+/** Refused while a claim lives, unless forced. */
+export async function deleteChain(database: Database, write: AdminWrite, force: boolean): Promise<boolean> {
+  const { schema } = database;
+  return wrote(database, write, {
+    values: [force],
+    change: `
+      delete from ${schema}.chain c using held h
+      where c.id = h.id and c.version = h.version
+        and ($7::boolean or c.claim_id is null or c.claim_expiry <= clock_timestamp())
+      returning c.id, c.version, clock_timestamp() as time`,
+    event: note(schema, "DELETED"),
+  });
+}
+
+interface Parts {
+  /** From $7 on. */
+  readonly values: readonly unknown[];
+  readonly change: string;
+  readonly event: string;
+  readonly further?: string;
+}
+
+async function wrote(database: Database, write: AdminWrite, parts: Parts): Promise<boolean> {
+  const { schema } = database;
+  const rows = await database.query(
+    `with held as materialized (
+       select id, state, version, claim_id, claim_expiry from ${schema}.chain
+       where id = $1 and ($4::bigint is null or version = $4) for no key update
+     ),
+     changed as (${parts.change}),
+     noted as (${parts.event}),
+     claim_noted as (
+       insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
+       select $3::uuid, h.id, 'CLAIM_EXPIRED', false, h.version, '', '', changed.time
+       from changed join held h using (id) where h.claim_expiry <= clock_timestamp()
+     )${parts.further ?? ""}
+     select from changed`,
+    [
+      write.chainId,
+      write.eventId,
+      write.noteId,
+      write.expectedVersion ?? null,
+      write.requestedBy,
+      write.reason,
+      ...parts.values,
+    ],
+  );
+  return rows.length > 0;
+}
+
+function note(schema: string, kind: "UPDATED" | "DELETED"): string {
+  return `
+    insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
+    select $2::uuid, id, '${kind}', false, version, $5::text, $6::text, time from changed`;
+}

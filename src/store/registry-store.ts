@@ -1,0 +1,207 @@
+import type { EntityManager } from "@mikro-orm/postgresql";
+import type { Callback, ChainType, ChainTypeRevision, Endpoint } from "../domain/chain-type.ts";
+import { statesOf } from "../domain/chain-type.ts";
+import type { Database } from "./database.ts";
+import { ChainTypeEntity } from "./entities/chain-type-entity.ts";
+import { ChainTypeRevisionEntity } from "./entities/chain-type-revision-entity.ts";
+import { CallbackEndpointEntity, ValidatorEndpointEntity } from "./entities/endpoint-entity.ts";
+import { RegistryVersionEntity } from "./entities/registry-version-entity.ts";
+import { guarded } from "./guarded.ts";
+
+/** Everything that is registered for all sidecars, as it was at one version. */
+export interface StoredRegistry {
+  readonly version: number;
+  /** Current revisions by name. */
+  readonly chainTypes: ReadonlyMap<string, ChainTypeRevision>;
+  readonly validators: readonly StoredEndpoint<Endpoint>[];
+  readonly callbacks: readonly StoredEndpoint<Callback>[];
+}
+
+export interface StoredEndpoint<T> {
+  readonly chainType: string;
+  /** Empty: all transitions without one of their own. */
+  readonly transition: string;
+  readonly value: T;
+}
+
+export function readRegistryVersion(database: Database): Promise<number> {
+  return guarded(async () => {
+    const row = await database.orm.em.fork().findOneOrFail(RegistryVersionEntity, { onlyRow: true });
+    return row.version;
+  });
+}
+
+/** The version is read first: what is newer than it is read again at the next look. */
+export function readRegistry(database: Database): Promise<StoredRegistry> {
+  return guarded(async () => {
+    const em = database.orm.em.fork({ disableTransactions: true });
+    const { version } = await em.findOneOrFail(RegistryVersionEntity, { onlyRow: true });
+    const types = await em.findAll(ChainTypeEntity);
+    const revisions = types.length
+      ? await em.find(ChainTypeRevisionEntity, {
+          $or: types.map(({ name, currentRevision }) => ({ chainType: name, revision: currentRevision })),
+        })
+      : [];
+    const validators = await em.findAll(ValidatorEndpointEntity);
+    const callbacks = await em.findAll(CallbackEndpointEntity);
+    return {
+      version,
+      chainTypes: new Map(revisions.map((row) => [row.chainType, revisionFromEntity(row)])),
+      validators: validators.map((row) => ({ ...placeOf(row), value: endpointOf(row) })),
+      callbacks: callbacks.map((row) => ({
+        ...placeOf(row),
+        value: { endpoint: endpointOf(row), mode: row.mode },
+      })),
+    };
+  });
+}
+
+export function readRevision(
+  database: Database,
+  chainType: string,
+  revision: number,
+): Promise<ChainTypeRevision | undefined> {
+  return guarded(async () => {
+    const row = await database.orm.em.fork().findOne(ChainTypeRevisionEntity, { chainType, revision });
+    return row ? revisionFromEntity(row) : undefined;
+  });
+}
+
+/** One registration: all of it or nothing, and all replicas told (R28). */
+export function register<T>(
+  database: Database,
+  write: (registration: Registration) => Promise<T>,
+): Promise<T> {
+  return guarded(() => database.orm.em.fork().transactional((em) => write(new Registration(em))));
+}
+
+/** The writes that one registration may make, in one transaction. */
+export class Registration {
+  readonly #em: EntityManager;
+
+  constructor(em: EntityManager) {
+    this.#em = em;
+  }
+
+  /** Lets one registration at a time see and change the registry; what was changed, every replica reads again. */
+  async lock(): Promise<void> {
+    await this.#em.execute("select version from ??.registry_version for update", [this.#schema]);
+  }
+
+  async raiseVersion(): Promise<void> {
+    await this.#em.execute("update ??.registry_version set version = version + 1", [this.#schema]);
+  }
+
+  /** The revisions of a chain type, the newest first, and which is current. */
+  async findRevisions(
+    name: string,
+  ): Promise<{ current?: number | undefined; revisions: ChainTypeRevision[] }> {
+    const type = await this.#em.findOne(ChainTypeEntity, { name });
+    const rows = await this.#em.find(
+      ChainTypeRevisionEntity,
+      { chainType: name },
+      { orderBy: { revision: "desc" } },
+    );
+    return { current: type?.currentRevision, revisions: rows.map(revisionFromEntity) };
+  }
+
+  countChainTypes(): Promise<number> {
+    return this.#em.count(ChainTypeEntity);
+  }
+
+  /** Counted up to a most, by index. */
+  async countChains(chainType: string, state: string | undefined, most: number): Promise<number> {
+    const inState = state === undefined ? "" : "and state = ?";
+    const [row] = await this.#em.execute<{ count: string }[]>(
+      `select count(*) from (select from ??.chain where chain_type = ? ${inState} limit ?) as found`,
+      [this.#schema, chainType, ...(state === undefined ? [] : [state]), most],
+    );
+    return Number(row?.count ?? 0);
+  }
+
+  async addRevision(chainType: ChainType, revision: number, contentHash: string): Promise<ChainTypeRevision> {
+    await this.makeCurrent(chainType, revision);
+    await this.#em.insert(ChainTypeRevisionEntity, {
+      chainType: chainType.name,
+      revision,
+      contentHash,
+      definition: chainType,
+    });
+    const row = await this.#em.findOneOrFail(ChainTypeRevisionEntity, {
+      chainType: chainType.name,
+      revision,
+    });
+    return revisionFromEntity(row);
+  }
+
+  async makeCurrent(chainType: ChainType, revision: number): Promise<void> {
+    await this.#em.upsert(ChainTypeEntity, {
+      name: chainType.name,
+      currentRevision: revision,
+      states: statesOf(chainType),
+    });
+  }
+
+  async deleteChainType(name: string): Promise<boolean> {
+    return (await this.#em.nativeDelete(ChainTypeEntity, { name })) > 0;
+  }
+
+  /** True if something changed. */
+  async putValidator(chainType: string, transition: string, { url, timeoutMs }: Endpoint): Promise<boolean> {
+    const found = await this.#em.findOne(ValidatorEndpointEntity, { chainType, transition });
+    if (found && found.url === url && (found.timeoutMs ?? undefined) === timeoutMs) return false;
+    await this.#em.upsert(ValidatorEndpointEntity, {
+      chainType,
+      transition,
+      url,
+      timeoutMs: timeoutMs ?? null,
+    });
+    return true;
+  }
+
+  /** True if something changed. */
+  async putCallback(chainType: string, transition: string, { endpoint, mode }: Callback): Promise<boolean> {
+    const found = await this.#em.findOne(CallbackEndpointEntity, { chainType, transition });
+    const { url, timeoutMs } = endpoint;
+    if (found && found.url === url && (found.timeoutMs ?? undefined) === timeoutMs && found.mode === mode)
+      return false;
+    await this.#em.upsert(CallbackEndpointEntity, {
+      chainType,
+      transition,
+      url,
+      timeoutMs: timeoutMs ?? null,
+      mode,
+    });
+    return true;
+  }
+
+  /** How many there were. An empty URL stands for any. */
+  removeEndpoints(
+    kind: "validator" | "callback",
+    chainType: string,
+    transitions: readonly string[],
+    url: string,
+  ): Promise<number> {
+    const where = { chainType, transition: { $in: [...transitions] }, ...(url && { url }) };
+    return kind === "validator"
+      ? this.#em.nativeDelete(ValidatorEndpointEntity, where)
+      : this.#em.nativeDelete(CallbackEndpointEntity, where);
+  }
+
+  get #schema(): string {
+    return this.#em.config.get("schema") ?? "";
+  }
+}
+
+function revisionFromEntity(row: ChainTypeRevisionEntity): ChainTypeRevision {
+  const { definition, revision, contentHash, createTime } = row;
+  return { chainType: definition, revision, contentHash, createTime };
+}
+
+function placeOf({ chainType, transition }: ValidatorEndpointEntity | CallbackEndpointEntity) {
+  return { chainType, transition };
+}
+
+function endpointOf({ url, timeoutMs }: ValidatorEndpointEntity | CallbackEndpointEntity): Endpoint {
+  return { url, timeoutMs: timeoutMs ?? undefined };
+}
