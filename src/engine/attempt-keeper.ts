@@ -1,0 +1,45 @@
+import type { Attempt } from "../domain/attempt.ts";
+import { keepAttempts } from "../store/attempts.ts";
+import type { Database } from "../store/database.ts";
+
+const FLUSH_INTERVAL_MS = 1_000;
+const MOST_AT_ONCE = 128;
+
+/**
+ * Keeps the last attempt of each chain that did not move (R15). One that changes what is held is written before the caller
+ * is answered; the others are written behind, each chain at most once a second, since the commonest answer must not wait
+ * for a disk.
+ */
+export class AttemptKeeper {
+  readonly #database: Database;
+  readonly #onError: (error: unknown) => void;
+  #pending = new Map<string, Attempt>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(database: Database, onError: (error: unknown) => void) {
+    this.#database = database;
+    this.#onError = onError;
+  }
+
+  async keepNow(attempt: Attempt): Promise<void> {
+    this.#pending.delete(attempt.chainId);
+    await keepAttempts(this.#database, [attempt]);
+  }
+
+  keepSoon(attempt: Attempt): void {
+    this.#pending.set(attempt.chainId, attempt);
+    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_INTERVAL_MS).unref();
+  }
+
+  /** Writes what is pending; called at the end as well, so that nothing is lost by a shutdown. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const attempts = [...this.#pending.values()];
+    this.#pending = new Map();
+    for (let from = 0; from < attempts.length; from += MOST_AT_ONCE) {
+      // A trace that cannot be written must not fail anybody's Execute; the next attempt leaves it again.
+      await keepAttempts(this.#database, attempts.slice(from, from + MOST_AT_ONCE)).catch(this.#onError);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
+import { claimed } from "../domain/decide.ts";
+import { Refusal } from "../domain/refusal.ts";
+import { type CommitResult, commitMoves, type Move } from "../store/commit-moves.ts";
+import type { Database } from "../store/database.ts";
+import { violatedConstraint } from "../store/database-error.ts";
+import { type ChainReading, readChains } from "../store/read-chains.ts";
+import { readMove } from "../store/read-move.ts";
+import { chainNotFound } from "./find-chain.ts";
+import type { Registry } from "./registry.ts";
+import { repeatedMove } from "./repeated-move.ts";
+import { settle } from "./settle.ts";
+
+/**
+ * Commits a decided transition exactly once (R10, R11), or throws the Refusal that tells why it could not.
+ *
+ * The move may come back as another call's: one with the same request id that was faster.
+ */
+export function commitMove(database: Database, registry: Registry, move: Move): Promise<RecordedMove> {
+  return settle({
+    write: async () => {
+      const result = await tryCommit(database, move);
+      return result.kind === "moved" ? recordedMove(move, result) : undefined;
+    },
+    check: async () => {
+      // The chain first: a write of ours that lands between the two readings must be found, not taken for another's.
+      const [reading] = await readChains(database, [{ ref: { id: move.chain.id }, requestId: "" }]);
+      return (await findOwn(database, move)) ?? (await refuseIfLost(registry, move, reading));
+    },
+  });
+}
+
+async function tryCommit(database: Database, move: Move): Promise<CommitResult> {
+  try {
+    const [result] = await commitMoves(database, [move]);
+    return result ?? { kind: "refused" };
+  } catch (error) {
+    // Somebody wrote the same version or request id between our snapshot and our insert.
+    if (violatedConstraint(error)?.startsWith("one_move_per_")) return { kind: "refused" };
+    throw error;
+  }
+}
+
+/** The move if it has been made, by us or under our request id; read in a new statement, since the loser's own snapshot is older. */
+async function findOwn(database: Database, move: Move): Promise<RecordedMove | undefined> {
+  const made = await readMove(database, move.chain.id, move.chain.version + 1);
+  if (made?.event.id === move.eventId) return made;
+  if (!move.requestId) return undefined;
+  const [reading] = await readChains(database, [{ ref: { id: move.chain.id }, requestId: move.requestId }]);
+  return reading?.recorded && repeatedMove(reading.recorded, move.requestId, move.requestHash);
+}
+
+/** Which guard did not hold; undefined if all hold by now, so that the same write may be tried again. */
+async function refuseIfLost(
+  registry: Registry,
+  move: Move,
+  reading: ChainReading | undefined,
+): Promise<undefined> {
+  const { id, version, chainType } = move.chain;
+  const chain = reading?.chain;
+  if (!chain) throw chainNotFound({ id });
+  if (chain.version !== version) {
+    throw new Refusal(
+      "CONCURRENT_TRANSITION",
+      `Chain ${id} moved from version ${version} to ${chain.version} meanwhile. Nothing was done; read it and decide anew.`,
+      { metadata: { chain_id: id, version: String(chain.version), judged_version: String(version) } },
+    );
+  }
+  if (chain.disabled) {
+    throw new Refusal("CHAIN_DISABLED", `Chain ${id} was disabled meanwhile. Nothing was done.`, {
+      metadata: { chain_id: id },
+    });
+  }
+  if (chain.claimExpireTime)
+    throw claimed(id, chain.claimExpireTime.getTime() - (reading?.now.getTime() ?? 0));
+  await registry.refresh();
+  const current = registry.find(chainType);
+  const known = current?.chainType.transitions.some(({ finalState }) => finalState === move.finalState);
+  if (!known && current?.revision !== move.revision) {
+    throw new Refusal(
+      "REVISION_CHANGED",
+      `Revision ${current?.revision} of "${chainType}" has no state "${move.finalState}", to which revision ${move.revision} would have moved. ` +
+        "Nothing was done; execute the chain again.",
+      { metadata: { chain_id: id, chain_type: chainType, final_state: move.finalState } },
+    );
+  }
+  return undefined;
+}
+
+function recordedMove(
+  move: Move,
+  { time, nextUpdateTime }: { time: Date; nextUpdateTime?: Date | undefined },
+): RecordedMove {
+  const { chain, finalState } = move;
+  const version = chain.version + 1;
+  const event: ChainEvent = {
+    id: move.eventId,
+    chainId: chain.id,
+    kind: "TRANSITIONED",
+    version,
+    transition: move.transition,
+    fromState: chain.state,
+    finalState,
+    revision: move.revision,
+    evaluations: move.evaluations,
+    context: move.context,
+    addedResources: [],
+    requestedBy: move.requestedBy,
+    requestId: move.requestId || undefined,
+    attemptId: move.attemptId,
+    reason: "",
+    time,
+  };
+  const chainAfter = {
+    ...chain,
+    state: finalState,
+    version,
+    nextUpdateTime,
+    claimExpireTime: undefined,
+    updateTime: time,
+  };
+  return { event, requestHash: move.requestHash, chainAfter };
+}

@@ -1,0 +1,114 @@
+import type { Chain } from "../domain/chain.ts";
+import {
+  type Callback,
+  type ChainType,
+  type ChainTypeRevision,
+  type Endpoint,
+  isFinal,
+  statesOf,
+} from "../domain/chain-type.ts";
+import { Refusal } from "../domain/refusal.ts";
+import type { Database } from "../store/database.ts";
+import { readRegistry, readRegistryVersion } from "../store/registry-store.ts";
+import { EndpointsInForce } from "./endpoints-in-force.ts";
+
+/**
+ * The registry in memory, so that nothing on the hot path reads it from the database (R28). It follows the database by the
+ * one number that every registration raises.
+ */
+export class Registry {
+  readonly validators = new EndpointsInForce<Endpoint>(
+    (chainType, name) => transition(chainType, name)?.validator ?? chainType.validator,
+  );
+  readonly callbacks = new EndpointsInForce<Callback>(
+    (chainType, name) => transition(chainType, name)?.callback ?? chainType.callback,
+  );
+  #version = -1;
+  #chainTypes: ReadonlyMap<string, ChainTypeRevision> = new Map();
+  #refreshing: Promise<boolean> | undefined;
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The current revision that this sidecar knows. */
+  find(name: string): ChainTypeRevision | undefined {
+    return this.#chainTypes.get(name);
+  }
+
+  /** The current revision; what is not known here, or not to satisfaction, is looked up once before it is refused. */
+  async get(
+    name: string,
+    satisfies: (chainType: ChainType) => boolean = () => true,
+  ): Promise<ChainTypeRevision> {
+    const known = this.find(name);
+    if (known && satisfies(known.chainType)) return known;
+    await this.refresh();
+    const found = this.find(name);
+    if (!found) {
+      throw new Refusal(
+        "CHAIN_TYPE_NOT_FOUND",
+        `Chain type "${name}" is not registered. Register it with RegisterChainType or in the file of DISPATCHER_CONFIG.`,
+        { metadata: { chain_type: name } },
+      );
+    }
+    return found;
+  }
+
+  /** The current revision for a chain; refused if it no longer has the state in which the chain stands. */
+  async getFor(chain: Chain): Promise<ChainTypeRevision> {
+    const hasState = (chainType: ChainType) => statesOf(chainType).includes(chain.state);
+    const revision = await this.get(chain.chainType, hasState);
+    if (hasState(revision.chainType)) return revision;
+    throw new Refusal(
+      "STATE_REMOVED",
+      `Chain ${chain.id} stands in "${chain.state}", which revision ${revision.revision} of "${chain.chainType}" no longer has. ` +
+        "Move it with SetChainState, or register a revision that has the state.",
+      {
+        metadata: {
+          chain_id: chain.id,
+          state: chain.state,
+          chain_type: chain.chainType,
+          revision: String(revision.revision),
+        },
+      },
+    );
+  }
+
+  /** Reads the registry again if it has changed, and tells whether it had. Callers at one time share one look. */
+  refresh(): Promise<boolean> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** A chain whose type is not known here is taken for one that can move. */
+  isFinal(chain: Pick<Chain, "chainType" | "state">): boolean {
+    const revision = this.find(chain.chainType);
+    return revision !== undefined && isFinal(revision.chainType, chain.state);
+  }
+
+  /** The current revisions, by name (UTF-8 bytes). */
+  list(): ChainTypeRevision[] {
+    return [...this.#chainTypes.values()].sort((a, b) =>
+      Buffer.compare(Buffer.from(a.chainType.name), Buffer.from(b.chainType.name)),
+    );
+  }
+
+  async #refresh(): Promise<boolean> {
+    const version = await readRegistryVersion(this.#database);
+    if (version === this.#version) return false;
+    const stored = await readRegistry(this.#database);
+    this.#chainTypes = stored.chainTypes;
+    this.validators.replaceShared(stored.validators);
+    this.callbacks.replaceShared(stored.callbacks);
+    this.#version = stored.version;
+    return true;
+  }
+}
+
+function transition(chainType: ChainType, name: string) {
+  return chainType.transitions.find((candidate) => candidate.name === name);
+}
