@@ -10,6 +10,7 @@ import {
   OnError,
 } from "../../../gen/ts/dispatcher/v1/chain_type_pb.ts";
 import type { Callback, ChainType, ChainTypeRevision, Endpoint } from "../../domain/chain-type.ts";
+import { optional } from "./optional.ts";
 import { durationFromProto, durationToProto, timeToProto } from "./time.ts";
 
 export function chainTypeFromProto(message: ChainTypeMessage): ChainType {
@@ -105,9 +106,4 @@ function callbackFromProto(message: CallbackMessage | undefined): Callback | und
   const endpoint = endpointFromProto(message?.endpoint);
   if (!message || !endpoint) return undefined;
   return { endpoint, mode: message.mode === CallbackMode.BEFORE_COMMIT ? "BEFORE_COMMIT" : "AFTER_COMMIT" };
-}
-
-/** An absent message field is left out, which is how protobuf-es tells it from one that is set. */
-function optional<K extends string, V>(key: K, value: V | undefined) {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: V };
 }

@@ -1,0 +1,168 @@
+import { v7 as uuidv7 } from "uuid";
+import type { Chain } from "../domain/chain.ts";
+import type { RecordedMove } from "../domain/chain-event.ts";
+import { chainKey } from "../domain/chain-key.ts";
+import { statesOf } from "../domain/chain-type.ts";
+import { claimed, versionMismatch } from "../domain/decide.ts";
+import { Refusal } from "../domain/refusal.ts";
+import { canonicalMappings, type ResourceMapping } from "../domain/resource-mapping.ts";
+import {
+  type AdminWrite,
+  addResources,
+  deleteChain as remove,
+  setState,
+  updateChain as update,
+} from "../store/admin-writes.ts";
+import type { Database } from "../store/database.ts";
+import { violatedConstraint } from "../store/database-error.ts";
+import { isEventWritten, readMove } from "../store/read-move.ts";
+import { type ChainRef, chainNotFound, findChain, getChain } from "./find-chain.ts";
+import type { Registry } from "./registry.ts";
+import { settle } from "./settle.ts";
+
+/** What an operator says with every change by hand. */
+export interface ByHand {
+  readonly ref: ChainRef;
+  readonly requestedBy: string;
+  readonly reason: string;
+  readonly expectedVersion?: number | undefined;
+}
+
+export async function updateChain(
+  database: Database,
+  command: ByHand & Parameters<typeof update>[2],
+): Promise<Chain> {
+  const chain = await getChain(database, command.ref);
+  await changeOnce(database, command, chain, (write) => update(database, write, command));
+  return getChain(database, { id: chain.id });
+}
+
+/** A move like any other, but that nobody is asked. */
+export async function setChainState(
+  database: Database,
+  registry: Registry,
+  command: ByHand & { readonly state: string },
+): Promise<{ chain: Chain; move: RecordedMove | undefined }> {
+  const { state } = command;
+  const chain = await getChain(database, command.ref);
+  const { chainType, revision } = await registry.get(chain.chainType, (type) =>
+    statesOf(type).includes(state),
+  );
+  if (!statesOf(chainType).includes(state)) {
+    throw new Refusal(
+      "STATE_NOT_FOUND",
+      `Chain type "${chainType.name}" has no state "${state}"; it has ${statesOf(chainType).join(", ")}.`,
+      { metadata: { chain_type: chainType.name, state } },
+    );
+  }
+  const before = await changeOnce(database, command, chain, (write) =>
+    setState(database, write, state, revision),
+  );
+  const move = await readMove(database, chain.id, before.version + 1);
+  return { chain: await getChain(database, { id: chain.id }), move };
+}
+
+const MOST_RESOURCES = 32;
+
+export async function addChainResources(
+  database: Database,
+  command: ByHand & { readonly resources: readonly ResourceMapping[] },
+): Promise<Chain> {
+  const chain = await getChain(database, command.ref);
+  const all = canonicalMappings([...chain.resources, ...command.resources]);
+  if (all.length > MOST_RESOURCES) {
+    throw new Refusal(
+      "INVALID_REQUEST",
+      `A chain has at most ${MOST_RESOURCES} resources; chain ${chain.id} would have ${all.length}.`,
+      {
+        problems: [
+          {
+            field: "resources",
+            message: `would make ${all.length} resources in all, above ${MOST_RESOURCES}`,
+          },
+        ],
+      },
+    );
+  }
+  const formerKey = chainKey(chain.chainType, chain.resources);
+  const key = chainKey(chain.chainType, all);
+  if (key.equals(formerKey)) {
+    refuseVersion(chain, command.expectedVersion);
+    return chain;
+  }
+  const had = new Set(
+    chain.resources.map(({ resourceType, resourceId }) => JSON.stringify([resourceType, resourceId])),
+  );
+  const added = all.filter(
+    ({ resourceType, resourceId }) => !had.has(JSON.stringify([resourceType, resourceId])),
+  );
+  await changeOnce(database, command, chain, (write) =>
+    addResources(database, write, { formerKey, key, added }),
+  ).catch((cause) =>
+    Promise.reject(violatedConstraint(cause) === "one_chain_per_key" ? resourcesTaken(chain, cause) : cause),
+  );
+  return getChain(database, { id: chain.id });
+}
+
+export async function deleteChain(
+  database: Database,
+  command: ByHand & { readonly force: boolean },
+): Promise<void> {
+  const { force } = command;
+  const chain = await getChain(database, command.ref);
+  await changeOnce(database, command, chain, (write) => remove(database, write, force), {
+    refuseClaim: !force,
+  });
+}
+
+/**
+ * Writes once (R11), or says which guard did not hold. Comes back with the chain as it was before: whoever moved it in the
+ * meantime made the write wait, not fail, unless a version was expected.
+ */
+async function changeOnce(
+  database: Database,
+  { expectedVersion, requestedBy, reason }: ByHand,
+  known: Chain,
+  write: (write: AdminWrite) => Promise<boolean>,
+  { refuseClaim = false } = {},
+): Promise<Chain> {
+  const ids = { eventId: uuidv7(), noteId: uuidv7() };
+  let chain = known;
+  return settle({
+    write: async () => {
+      const written = await write({
+        ...ids,
+        chainId: chain.id,
+        expectedVersion: expectedVersion ?? chain.version,
+        requestedBy,
+        reason,
+      });
+      return written ? chain : undefined;
+    },
+    check: async () => {
+      const now = await findChain(database, { id: chain.id });
+      if (await isEventWritten(database, ids.eventId)) return chain;
+      if (!now.chain) throw chainNotFound({ id: chain.id });
+      chain = now.chain;
+      refuseVersion(chain, expectedVersion);
+      if (refuseClaim && chain.claimExpireTime)
+        throw claimed(chain.id, chain.claimExpireTime.getTime() - now.now.getTime());
+      return undefined;
+    },
+  });
+}
+
+function refuseVersion({ id, version }: Chain, expected: number | undefined): void {
+  if (expected !== undefined && expected !== version) throw versionMismatch(id, version, expected);
+}
+
+function resourcesTaken({ id, chainType }: Chain, cause: unknown): Refusal {
+  return new Refusal(
+    "RESOURCES_TAKEN",
+    `Another chain of "${chainType}" has exactly these resources already.`,
+    {
+      metadata: { chain_id: id, chain_type: chainType },
+      cause,
+    },
+  );
+}

@@ -1,0 +1,42 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  ExecuteRequest,
+  ExecuteResponseSchema,
+} from "../../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
+import { Outcome } from "../../../gen/ts/dispatcher/v1/evaluation_pb.ts";
+import type { ExecuteCommand, ExecuteResult } from "../../engine/execute.ts";
+import { chainRefFromProto, chainToProto, type IsFinal } from "./chain.ts";
+import { chainEventToProto } from "./chain-event.ts";
+import { evaluationToProto } from "./evaluation.ts";
+import { structFromProto, structToProto } from "./struct.ts";
+import { versionFromProto } from "./version.ts";
+
+export function executeCommandFromProto(request: ExecuteRequest): ExecuteCommand {
+  return {
+    ref: chainRefFromProto(request.chain),
+    createIfAbsent: request.createIfAbsent,
+    initialContext: structFromProto(request.initialContext),
+    callbackContext: structFromProto(request.callbackContext),
+    requestedBy: request.requestedBy,
+    dryRun: request.dryRun,
+    evaluateAll: request.evaluateAll,
+    ignoreSchedule: request.ignoreSchedule,
+    requestId: request.requestId,
+    expectedVersion: versionFromProto(request.expectedVersion),
+    validatorEndpoint: request.validatorEndpoint,
+  };
+}
+
+export function executeResultToProto(
+  result: ExecuteResult,
+  isFinal: IsFinal,
+): MessageInitShape<typeof ExecuteResponseSchema> {
+  const { outcome, chain, transition, evaluations, event } = result;
+  return {
+    outcome: Outcome[outcome],
+    chain: chainToProto(chain, isFinal),
+    ...(transition && { transition: { ...transition, context: structToProto(transition.context) } }),
+    evaluations: evaluations.map(evaluationToProto),
+    ...(event && { event: chainEventToProto(event) }),
+  };
+}
