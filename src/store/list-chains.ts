@@ -2,8 +2,9 @@ import { raw } from "@mikro-orm/postgresql";
 import type { Chain } from "../domain/chain.ts";
 import type { ResourceMapping } from "../domain/resource-mapping.ts";
 import type { Database } from "./database.ts";
-import { ChainEntity, ChainResourceEntity } from "./entities/chain-entity.ts";
+import { ChainEntity } from "./entities/chain-entity.ts";
 import { guarded } from "./guarded.ts";
+import { readChains } from "./read-chains.ts";
 
 export interface ChainFilter {
   readonly chainType?: string | undefined;
@@ -45,12 +46,10 @@ export function listChains(
     if (filter.state !== undefined) query.andWhere({ state: filter.state });
     if (filter.disabled !== undefined) query.andWhere({ disabled: filter.disabled });
     if (filter.resource)
-      query
-        .innerJoin("c.resources", "r")
-        .andWhere({
-          "r.resourceType": filter.resource.resourceType,
-          "r.resourceId": filter.resource.resourceId,
-        });
+      query.innerJoin("c.resources", "r").andWhere({
+        "r.resourceType": filter.resource.resourceType,
+        "r.resourceId": filter.resource.resourceId,
+      });
     if (filter.due) {
       query.andWhere(`not c.disabled and c.state <> 'done' and ${DUE_TIME} <= clock_timestamp()`);
       for (const { chainType, state } of filter.due.finalStates) {
@@ -76,34 +75,10 @@ export function listChains(
 }
 
 async function readAll(database: Database, ids: readonly string[]): Promise<Chain[]> {
-  const em = database.orm.em.fork();
-  const rows = await em.find(ChainEntity, { id: { $in: [...ids] } });
-  const resources = await em.find(
-    ChainResourceEntity,
-    { chain: { $in: [...ids] } },
-    { orderBy: { resourceType: "asc", resourceId: "asc" } },
+  const readings = await readChains(
+    database,
+    ids.map((id) => ({ ref: { id }, requestId: "" })),
   );
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  const now = new Date();
-  return ids.flatMap((id) => {
-    const row = byId.get(id);
-    if (!row) return [];
-    const { chainType, state, version, disabled, nextUpdateTime, claimExpiry, createTime, updateTime } = row;
-    return [
-      {
-        id,
-        chainType,
-        state,
-        version,
-        disabled,
-        createTime,
-        updateTime,
-        nextUpdateTime: nextUpdateTime ?? undefined,
-        claimExpireTime: claimExpiry && claimExpiry > now ? claimExpiry : undefined,
-        resources: resources
-          .filter(({ chain }) => chain.id === id)
-          .map(({ resourceType, resourceId }) => ({ resourceType, resourceId })),
-      },
-    ];
-  });
+  // One that was deleted meanwhile is not listed.
+  return readings.flatMap(({ chain }) => chain ?? []);
 }
