@@ -39,7 +39,7 @@ const statements = (schema: string): string[] => [
      revision integer not null constraint revision_counts_from_one check (revision >= 1),
      content_hash text not null,
      definition json not null,
-     create_time timestamptz not null,
+     create_time timestamptz not null default clock_timestamp(),
      primary key (chain_type, revision),
      constraint one_revision_per_content unique (chain_type, content_hash)
    )`,
