@@ -47,7 +47,6 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
         lock_timeout: 2_000,
         idle_in_transaction_session_timeout: 10_000,
       }),
-      onPoolCreated: releaseBrokenClients,
     },
   });
 
@@ -84,17 +83,4 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
       ),
     close: () => orm.close(true),
   };
-}
-
-/** A client whose connection ends while it is lent out would otherwise keep its place in the pool for ever. */
-function releaseBrokenClients(pool: pg.Pool): void {
-  pool.on("connect", (client) => {
-    client.once("end", () => {
-      try {
-        (client as Partial<pg.PoolClient>).release?.(new Error("connection lost"));
-      } catch {
-        // Its borrower was faster.
-      }
-    });
-  });
 }

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { updateChain } from "../../src/engine/change-chain.ts";
+import { commitMove } from "../../src/engine/commit-move.ts";
+import { getOrCreateChain } from "../../src/engine/get-or-create-chain.ts";
+import { Registry } from "../../src/engine/registry.ts";
+import { type Database, openDatabase } from "../../src/store/database.ts";
+import { listEvents } from "../../src/store/list-events.ts";
+import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
+import { makeChain, moveOf, openMigratedDatabase, readChain } from "../support/store.ts";
+
+let direct: Database & { url: string };
+let proxy: CuttingProxy;
+let database: Database;
+let registry: Registry;
+
+beforeAll(async () => {
+  direct = await openMigratedDatabase();
+  proxy = await startCuttingProxy(direct.url);
+  database = await openDatabase({ url: proxy.url, schema: "dispatcher", poolSize: 2, direct: false });
+  registry = new Registry(database);
+  await registry.refresh();
+});
+afterAll(async () => {
+  await database.close();
+  proxy.close();
+  await direct.close();
+});
+
+describe("a commit whose answer is lost", () => {
+  test("is found to be our own success", async () => {
+    const chain = await makeChain(direct);
+    const move = moveOf(chain, { requestId: "once", requestHash: "h" });
+    const cuts = proxy.cuts();
+    proxy.cutAnswerTo("'TRANSITIONED', true");
+    const recorded = await commitMove(database, registry, move);
+    expect(proxy.cuts()).toBe(cuts + 1);
+    expect(recorded.event).toMatchObject({ id: move.eventId, version: 1, finalState: "paid" });
+    expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
+  });
+
+  test("is found to be our own success after the chain has moved on", async () => {
+    const chain = await makeChain(direct);
+    const move = moveOf(chain);
+    const commit = commitMove(database, registry, move);
+    await commit;
+    const paid = await readChain(direct, chain.id);
+    await commitMove(database, registry, moveOf(paid, { transition: "refund", finalState: "new" }));
+    // The same write once more, as after a lost answer: the version is refused, and its own event found.
+    const again = await commitMove(database, registry, move);
+    expect(again.event.id).toBe(move.eventId);
+    expect(again.chainAfter).toMatchObject({ state: "paid", version: 1 });
+  });
+
+  test("a chain whose creation was not answered is created once, and reported as created", async () => {
+    const cuts = proxy.cuts();
+    proxy.cutAnswerTo("returning id");
+    const key = {
+      chainType: "order",
+      resources: [{ resourceType: "order", resourceId: "lost" }],
+      match: "EXACT" as const,
+    };
+    expect(await getOrCreateChain(database, registry, key)).toMatchObject({ created: true });
+    expect(proxy.cuts()).toBe(cuts + 1);
+    expect(await getOrCreateChain(database, registry, key)).toMatchObject({ created: false });
+  });
+
+  test("a change by hand is made once", async () => {
+    const chain = await makeChain(direct);
+    const cuts = proxy.cuts();
+    proxy.cutAnswerTo("'UPDATED', false");
+    await updateChain(database, {
+      ref: { id: chain.id },
+      requestedBy: "me",
+      reason: "because",
+      disabled: true,
+    });
+    expect(proxy.cuts()).toBe(cuts + 1);
+    expect(await readChain(direct, chain.id)).toMatchObject({ disabled: true, version: 0 });
+    expect((await listEvents(direct, chain.id, undefined, 10)).map(({ kind }) => kind)).toEqual(["UPDATED"]);
+  });
+
+  test("no place in the pool is lost", async () => {
+    await Promise.all(Array.from({ length: 8 }, () => database.read("select 1", [])));
+  });
+});
+
+test("a loser is told who was faster, and a repetition gets the recorded answer", async () => {
+  const chain = await makeChain(direct);
+  const move = moveOf(chain, { requestId: "twice", requestHash: "h" });
+  await commitMove(database, registry, move);
+  await expect(commitMove(database, registry, moveOf(chain))).rejects.toMatchObject({
+    reason: "CONCURRENT_TRANSITION",
+  });
+  const repeated = await commitMove(
+    database,
+    registry,
+    moveOf(chain, { requestId: "twice", requestHash: "h" }),
+  );
+  expect(repeated.event.id).toBe(move.eventId);
+  await expect(
+    commitMove(database, registry, moveOf(chain, { requestId: "twice", requestHash: "other" })),
+  ).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED" });
+});
