@@ -18,12 +18,15 @@ export interface Situation {
   readonly expectedVersion?: number | undefined;
 }
 
-/** What to do next. All but `ask` end the Execute. */
+/** What to do next. */
 export type Decision =
+  /** Verdicts on these transitions are missing. */
+  { readonly kind: "ask"; readonly transitions: readonly Transition[] } | FinalDecision;
+
+/** What ends an Execute. */
+export type FinalDecision =
   | { readonly kind: "refuse"; readonly refusal: Refusal }
   | { readonly kind: "final" }
-  /** Verdicts on these transitions are missing. */
-  | { readonly kind: "ask"; readonly transitions: readonly Transition[] }
   | {
       readonly kind: "advance";
       readonly transition: Transition;

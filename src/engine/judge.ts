@@ -1,12 +1,12 @@
 import type { Transition } from "../domain/chain-type.ts";
-import { type Decision, decide, type Situation } from "../domain/decide.ts";
+import { decide, type FinalDecision, type Situation } from "../domain/decide.ts";
 import { type Evaluation, evaluationOf } from "../domain/evaluation.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Verdict } from "../domain/verdict.ts";
 
 /** How a judgement ended: decided, or broken off because nobody waits for it any more. */
 export type Judgement =
-  | Exclude<Decision, { kind: "ask" }>
+  | FinalDecision
   | { readonly kind: "interrupted"; readonly refusal: Refusal; readonly evaluations: readonly Evaluation[] };
 
 /**

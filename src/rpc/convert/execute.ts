@@ -4,7 +4,8 @@ import type {
   ExecuteResponseSchema,
 } from "../../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
 import { Outcome } from "../../../gen/ts/dispatcher/v1/evaluation_pb.ts";
-import type { ExecuteCommand, ExecuteResult } from "../../engine/execute.ts";
+import type { ExecuteCommand } from "../../engine/execute-command.ts";
+import type { ExecuteResult } from "../../engine/execute-result.ts";
 import { chainRefFromProto, chainToProto, type IsFinal } from "./chain.ts";
 import { chainEventToProto } from "./chain-event.ts";
 import { evaluationToProto } from "./evaluation.ts";

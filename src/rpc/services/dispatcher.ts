@@ -4,7 +4,8 @@ import {
 } from "../../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
 import type { Chain } from "../../domain/chain.ts";
 import { addChainResources, deleteChain, setChainState, updateChain } from "../../engine/change-chain.ts";
-import { type ExecuteParts, execute } from "../../engine/execute.ts";
+import { execute } from "../../engine/execute.ts";
+import type { ExecuteParts } from "../../engine/execute-command.ts";
 import { getChain } from "../../engine/find-chain.ts";
 import { getOrCreateChain } from "../../engine/get-or-create-chain.ts";
 import { listChainEvents } from "../../engine/list-chain-events.ts";

@@ -4,7 +4,7 @@ import type { ChainType } from "../../domain/chain-type.ts";
 import { evaluationOf } from "../../domain/evaluation.ts";
 import { checkValidator } from "../../engine/check-validator.ts";
 import { deleteChainType } from "../../engine/delete-chain-type.ts";
-import type { ExecuteParts } from "../../engine/execute.ts";
+import type { ExecuteParts } from "../../engine/execute-command.ts";
 import { explainVerdict } from "../../engine/explain-verdict.ts";
 import { readRevision } from "../../engine/read-revision.ts";
 import { registerChainType } from "../../engine/register-chain-type.ts";
