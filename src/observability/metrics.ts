@@ -1,0 +1,48 @@
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** Which listener a call came in by. */
+export type Listener = "grpc" | "http";
+
+/** What the sidecar counts, for Prometheus. Labels are few and closed: never an id, a name or a text of a caller. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** A call began. Its end must be told by `callEnded`. */
+  callStarted(listener: Listener): void;
+  /** `method` as in `dispatcher.v1.DispatcherService/Execute`, `code` as in `NOT_FOUND`. */
+  callEnded(listener: Listener, method: string, code: string, seconds: number): void;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+
+  const duration = new Histogram({
+    name: "rpc_server_call_duration_seconds",
+    help: "Duration of the calls that the sidecar answered.",
+    labelNames: ["listener", "rpc_method", "rpc_response_status_code"] as const,
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  });
+  const active: Record<Listener, number> = { grpc: 0, http: 0 };
+  new Gauge({
+    name: "rpc_server_active_calls",
+    help: "Calls that are being answered.",
+    labelNames: ["listener"] as const,
+    registers: [registry],
+    collect() {
+      this.set({ listener: "grpc" }, active.grpc);
+      this.set({ listener: "http" }, active.http);
+    },
+  });
+
+  return {
+    registry,
+    callStarted(listener) {
+      active[listener] += 1;
+    },
+    callEnded(listener, method, code, seconds) {
+      active[listener] -= 1;
+      duration.observe({ listener, rpc_method: method, rpc_response_status_code: code }, seconds);
+    },
+  };
+}

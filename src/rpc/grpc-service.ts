@@ -1,0 +1,135 @@
+import { type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  Server,
+  ServerWritableStream,
+  UntypedHandleCall,
+} from "@grpc/grpc-js";
+import { grpcStatus } from "./grpc-status.ts";
+import { LiveCall } from "./live-call.ts";
+import { nameOf, type Pipeline, type StreamHandler, type UnaryHandler, type Wire } from "./pipeline.ts";
+import type { MountedService } from "./service.ts";
+import { malformed } from "./transport-refusal.ts";
+
+/** A Struct of JSON 100 deep, which a request may hold, is some 200 messages deep. What is deeper is refused unread. */
+export const DECODE_DEPTH = 512;
+
+/**
+ * Mounts a service. grpc-js only frames: bytes go in and out of the pipeline, so that what cannot be read or written is
+ * told and logged like everything else.
+ */
+export function mountOnGrpc(server: Server, service: MountedService, pipeline: Pipeline): void {
+  const definitions: Record<string, MethodDefinition<Buffer, Buffer>> = {};
+  const handlers: Record<string, UntypedHandleCall> = {};
+  for (const method of service.descriptor.methods) {
+    const handler = service.handlers[method.localName];
+    if (!handler) throw new Error(`${nameOf(method)} has no handler`);
+    const name = method.localName;
+    definitions[name] = definitionOf(method);
+    if (method.methodKind === "unary") {
+      handlers[name] = unaryHandler(pipeline.unary(method, handler as UnaryHandler, wire));
+    } else if (method.methodKind === "server_streaming") {
+      handlers[name] = streamHandler(pipeline.serverStreaming(method, handler as StreamHandler, wire));
+    } else {
+      throw new Error(`${nameOf(method)} streams requests, which no listener serves`);
+    }
+  }
+  server.addService(definitions, handlers);
+}
+
+const wire: Wire<Buffer, Buffer> = {
+  listener: "grpc",
+  decode(method, bytes) {
+    try {
+      return fromBinary(method.input, bytes, { recursionLimit: DECODE_DEPTH, readUnknownFields: false });
+    } catch (error) {
+      throw malformed(
+        `the request is no ${method.input.typeName}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+  },
+  encode: (method, answer: Message) => asBuffer(toBinary(method.output, answer)),
+};
+
+function unaryHandler(
+  answer: (request: Buffer, call: LiveCall) => Promise<Buffer>,
+): handleUnaryCall<Buffer, Buffer> {
+  return (grpcCall, respond) => {
+    const call = liveCallOf(grpcCall);
+    answer(grpcCall.request, call).then(
+      (bytes) => respond(null, bytes),
+      (error: unknown) => respond(grpcStatus(ConnectError.from(error))),
+    );
+  };
+}
+
+function streamHandler(
+  answers: (request: Buffer, call: LiveCall) => AsyncIterable<Buffer>,
+): handleServerStreamingCall<Buffer, Buffer> {
+  return (grpcCall) => {
+    const call = liveCallOf(grpcCall);
+    writeAll(answers(grpcCall.request, call), grpcCall).then(
+      () => grpcCall.end(),
+      (error: unknown) => grpcCall.emit("error", grpcStatus(ConnectError.from(error))),
+    );
+  };
+}
+
+async function writeAll(
+  answers: AsyncIterable<Buffer>,
+  grpcCall: ServerWritableStream<Buffer, Buffer>,
+): Promise<void> {
+  for await (const bytes of answers) {
+    if (grpcCall.cancelled) return;
+    if (!grpcCall.write(bytes)) await drainOrCancel(grpcCall);
+  }
+}
+
+function drainOrCancel(grpcCall: ServerWritableStream<Buffer, Buffer>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      grpcCall.off("drain", done);
+      grpcCall.off("cancelled", done);
+      resolve();
+    };
+    grpcCall.on("drain", done);
+    grpcCall.on("cancelled", done);
+  });
+}
+
+interface GrpcCall {
+  readonly request: Buffer;
+  getDeadline(): Date | number;
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
+/** grpc-js tells by one event that the caller left, that the deadline passed, and that the answer is out. */
+function liveCallOf(grpcCall: GrpcCall): LiveCall {
+  const deadline = Number(grpcCall.getDeadline());
+  const call = new LiveCall({
+    requestBytes: grpcCall.request.length,
+    deadlineMs: Number.isFinite(deadline) ? performance.now() + (deadline - Date.now()) : undefined,
+  });
+  grpcCall.on("cancelled", () => call.abandon());
+  return call;
+}
+
+function definitionOf(method: DescMethod): MethodDefinition<Buffer, Buffer> {
+  const asIs = (bytes: Buffer) => bytes;
+  return {
+    path: `/${nameOf(method)}`,
+    requestStream: false,
+    responseStream: method.methodKind === "server_streaming",
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

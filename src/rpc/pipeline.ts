@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import {
+  create,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type Message,
+} from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import type { Refusal } from "../domain/refusal.ts";
+import type { Log } from "../observability/log.ts";
+import type { Listener, Metrics } from "../observability/metrics.ts";
+import type { Call } from "./call.ts";
+import { codeName } from "./code-name.ts";
+import { isTold, toConnectError } from "./errors.ts";
+import type { LiveCall } from "./live-call.ts";
+import { createRequestCheck } from "./request-check.ts";
+import type { MountedService } from "./service.ts";
+
+/** How one listener reads requests and writes answers. */
+export interface Wire<In, Out> {
+  readonly listener: Listener;
+  decode(method: DescMethodUnary | DescMethodServerStreaming, input: In): Message;
+  encode(method: DescMethodUnary | DescMethodServerStreaming, answer: Message): Out;
+}
+
+export type UnaryHandler = (request: never, call: Call) => Promise<unknown>;
+export type StreamHandler = (request: never, call: Call) => AsyncIterable<unknown>;
+
+/**
+ * What every call goes through, whichever listener it came in by: the gate, its checks, its handler, and one place where
+ * errors become what a caller is told. Whatever it throws is a ConnectError.
+ */
+export interface Pipeline {
+  readonly services: readonly MountedService[];
+  unary<In, Out>(
+    method: DescMethodUnary,
+    handler: UnaryHandler,
+    wire: Wire<In, Out>,
+  ): (input: In, call: LiveCall) => Promise<Out>;
+  serverStreaming<In, Out>(
+    method: DescMethodServerStreaming,
+    handler: StreamHandler,
+    wire: Wire<In, Out>,
+  ): (input: In, call: LiveCall) => AsyncGenerator<Out, void, undefined>;
+  /** What a caller is told about a call that a listener refused before it was one. Logged and counted. */
+  refuse(listener: Listener, method: string, refusal: Refusal): ConnectError;
+}
+
+export interface PipelineOptions {
+  readonly services: readonly MountedService[];
+  /** Why no call is accepted now (the sidecar starts or stops), or nothing. */
+  readonly gate: () => Refusal | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export function createPipeline({ services, gate, log, metrics }: PipelineOptions): Pipeline {
+  const inputs = services.flatMap((service) => service.descriptor.methods.map((method) => method.input));
+  const check = createRequestCheck(new Set(inputs));
+
+  function admit<In, Out>(
+    method: DescMethodUnary | DescMethodServerStreaming,
+    wire: Wire<In, Out>,
+    input: In,
+    call: LiveCall,
+  ): never {
+    const closed = gate();
+    if (closed) throw closed;
+    const request = wire.decode(method, input);
+    check(method.input, request, call.requestBytes);
+    call.throwIfOver();
+    // The descriptor that decoded it is the one that the handler was mounted for.
+    return request as never;
+  }
+
+  /** Follows one call and tells log and metrics of its end, once. */
+  function follow(listener: Listener, method: string) {
+    const startedMs = performance.now();
+    let isOver = false;
+    metrics.callStarted(listener);
+
+    const end = (code: string, reason?: string) => {
+      if (isOver) return;
+      isOver = true;
+      const durationMs = performance.now() - startedMs;
+      metrics.callEnded(listener, method, code, durationMs / 1000);
+      if (log.isLevelEnabled("debug")) log.debug({ listener, method, code, reason, durationMs }, "call");
+    };
+    return {
+      succeeded: () => end("OK"),
+      abandoned: () => end("CANCELLED", "CANCELLED"),
+      failed(error: unknown): ConnectError {
+        const requestId = randomUUID();
+        const told = toConnectError(error, requestId);
+        if (!isTold(error)) log.error({ err: error, requestId, listener, method }, "internal error");
+        end(codeName(told.code), isTold(error) ? error.reason : "INTERNAL");
+        return told;
+      },
+    };
+  }
+
+  return {
+    services,
+
+    unary(method, handler, wire) {
+      const name = nameOf(method);
+      return async (input, call) => {
+        const progress = follow(wire.listener, name);
+        try {
+          const request = admit(method, wire, input, call);
+          const answer = await call.whileAwaited(handler(request, call));
+          const output = wire.encode(method, create(method.output, answer as object));
+          progress.succeeded();
+          return output;
+        } catch (error) {
+          throw progress.failed(error);
+        } finally {
+          call.markAnswered();
+        }
+      };
+    },
+
+    serverStreaming(method, handler, wire) {
+      const name = nameOf(method);
+      return async function* (input, call) {
+        const progress = follow(wire.listener, name);
+        let answers: AsyncIterator<unknown> | undefined;
+        try {
+          const request = admit(method, wire, input, call);
+          answers = handler(request, call)[Symbol.asyncIterator]();
+          for (;;) {
+            const next = await call.whileAwaited(answers.next());
+            if (next.done) break;
+            yield wire.encode(method, create(method.output, next.value as object));
+          }
+          call.markAnswered();
+          progress.succeeded();
+        } catch (error) {
+          throw progress.failed(error);
+        } finally {
+          // Still running if the reader left before the end.
+          progress.abandoned();
+          call.abandon();
+          // Not awaited: a handler that does not listen to its signal may never come back.
+          answers
+            ?.return?.()
+            .catch((error: unknown) => log.debug({ err: error, method: name }, "stream cleanup"));
+        }
+      };
+    },
+
+    refuse: (listener, method, refusal) => follow(listener, method).failed(refusal),
+  };
+}
+
+/** As in `dispatcher.v1.DispatcherService/Execute`. */
+export function nameOf(method: {
+  readonly parent: { readonly typeName: string };
+  readonly name: string;
+}): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
