@@ -1,4 +1,3 @@
-import { CallbackMode } from "../../../gen/ts/dispatcher/v1/chain_type_pb.ts";
 import { EndpointSource, RegistryService } from "../../../gen/ts/dispatcher/v1/registry_service_pb.ts";
 import type { ChainType } from "../../domain/chain-type.ts";
 import { evaluationOf } from "../../domain/evaluation.ts";
@@ -16,8 +15,8 @@ import {
   revisionToProto,
 } from "../convert/chain-type.ts";
 import { evaluationToProto } from "../convert/evaluation.ts";
+import { callbackRegistrationFromProto, validatorRegistrationFromProto } from "../convert/registration.ts";
 import { structFromProto } from "../convert/struct.ts";
-import { durationFromProto } from "../convert/time.ts";
 import { pageSizeOf, pageToken, placeFromToken } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
 
@@ -65,13 +64,8 @@ export function registryService({ database, registry, policy, validators }: Exec
       return {};
     },
 
-    registerValidator: ({ chainType, transitions, endpoint, timeout }) =>
-      registerEndpoint(database, registry, policy, {
-        kind: "validator",
-        chainType,
-        transitions,
-        value: { url: endpoint, timeoutMs: durationFromProto(timeout) },
-      }),
+    registerValidator: (request) =>
+      registerEndpoint(database, registry, policy, validatorRegistrationFromProto(request)),
 
     async unregisterValidator({ endpoint, ...place }) {
       return { removed: await unregisterEndpoint(database, registry, "validator", place, endpoint) };
@@ -95,16 +89,8 @@ export function registryService({ database, registry, policy, validators }: Exec
       };
     },
 
-    registerCallback: ({ chainType, transitions, endpoint, timeout, mode }) =>
-      registerEndpoint(database, registry, policy, {
-        kind: "callback",
-        chainType,
-        transitions,
-        value: {
-          endpoint: { url: endpoint, timeoutMs: durationFromProto(timeout) },
-          mode: mode === CallbackMode.BEFORE_COMMIT ? "BEFORE_COMMIT" : "AFTER_COMMIT",
-        },
-      }),
+    registerCallback: (request) =>
+      registerEndpoint(database, registry, policy, callbackRegistrationFromProto(request)),
 
     async unregisterCallback({ endpoint, ...place }) {
       return { removed: await unregisterEndpoint(database, registry, "callback", place, endpoint) };

@@ -1,0 +1,132 @@
+import { readFile } from "node:fs/promises";
+import type { Config } from "./config.ts";
+import { AttemptKeeper } from "./engine/attempt-keeper.ts";
+import type { ExecuteParts } from "./engine/execute-command.ts";
+import { Registry } from "./engine/registry.ts";
+import type { Log } from "./observability/log.ts";
+import { createMetrics } from "./observability/metrics.ts";
+import { createEndpointPolicy } from "./outbound/endpoint-policy.ts";
+import { createValidatorClient } from "./outbound/validator-client.ts";
+import { prepareDatabase } from "./prepare-database.ts";
+import { Readiness } from "./readiness.ts";
+import { createGrpcListener } from "./rpc/grpc-listener.ts";
+import { createHttpListener } from "./rpc/http-listener.ts";
+import { formatAddress, type ListenAddress, parseAddress, parseLocalAddress } from "./rpc/listen-address.ts";
+import { createOperationsListener } from "./rpc/operations-listener.ts";
+import { createPipeline } from "./rpc/pipeline.ts";
+import { dispatcherService } from "./rpc/services/dispatcher.ts";
+import { operationsService } from "./rpc/services/operations.ts";
+import { registryService } from "./rpc/services/registry.ts";
+import { openDatabase } from "./store/database.ts";
+import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
+import type { Loop } from "./workers/loop.ts";
+import { startRegistryRefresh } from "./workers/registry-refresh.ts";
+
+export interface App {
+  /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
+  stop(): Promise<void>;
+  /** Rejects if the sidecar cannot go on; never resolves otherwise. */
+  readonly ended: Promise<never>;
+}
+
+/** Puts the parts together and starts them: listeners first, which refuse calls until everything behind them is there. */
+export async function startApp(config: Config, log: Log): Promise<App> {
+  const grpcAddress = parseLocalAddress(config.grpcAddress, "DISPATCHER_GRPC_ADDRESS");
+  const httpAddress = parseLocalAddress(config.httpAddress, "DISPATCHER_HTTP_ADDRESS");
+  const operationsAddress = parseAddress(config.operationsAddress, "DISPATCHER_OPERATIONS_ADDRESS");
+  const ending = new AbortController();
+  const { signal } = ending;
+  const metrics = createMetrics();
+  const readiness = new Readiness((isServing) => grpc?.setServing(isServing));
+  let grpc: ReturnType<typeof createGrpcListener> | undefined;
+
+  const operations = createOperationsListener({
+    address: operationsAddress,
+    metrics,
+    readiness: () => ({ ready: readiness.reasons().length === 0, reasons: readiness.reasons() }),
+  });
+  readiness.missing("database", "the database has not been reached yet");
+  readiness.missing("registry", "the registry is not loaded yet");
+  if (config.registryFile) readiness.missing("registry file", `${config.registryFile} has not been read yet`);
+  const bound = { operations: formatAddress(await operations.start()) };
+
+  const embedded = config.databaseUrl
+    ? undefined
+    : await startEmbeddedPostgres(config.dataDir, (line) =>
+        log.debug({ postgres: line }, "embedded database"),
+      );
+  const url = config.databaseUrl ?? embedded?.url ?? "";
+  const { schema, poolSize, direct, migrate: mode } = config;
+  const database = await openDatabase({ url, schema, poolSize, direct: direct || embedded !== undefined });
+  const registry = new Registry(database);
+  const policy = createEndpointPolicy({
+    allow: config.endpointAllow,
+    ownPorts: [grpcAddress, httpAddress, operationsAddress].flatMap(portOf),
+    deniedTargets: [databaseTarget(url)],
+  });
+  const validators = createValidatorClient({
+    ca: config.validatorCaFile ? await readFile(config.validatorCaFile) : undefined,
+  });
+  const attempts = new AttemptKeeper(database, (error) =>
+    log.warn({ err: error }, "an attempt was not kept"),
+  );
+  const parts: ExecuteParts = { database, registry, validators, policy, attempts };
+
+  const pipeline = createPipeline({
+    services: [dispatcherService(parts), registryService(parts), operationsService()],
+    gate: () => readiness.gate(),
+    log,
+    metrics,
+  });
+  grpc = createGrpcListener({ address: grpcAddress, pipeline });
+  const http = createHttpListener({ address: httpAddress, pipeline });
+  const addresses = {
+    ...bound,
+    grpc: formatAddress(await grpc.start()),
+    http: formatAddress(await http.start()),
+  };
+  log.info(addresses, "listening");
+
+  const application = config.application ?? "embedded";
+  const context = { readiness, log, signal };
+  let refresh: Loop | undefined;
+  const prepare = async () => {
+    await prepareDatabase({ url, schema, application, mode }, registry, context);
+    if (signal.aborted) return;
+    refresh = startRegistryRefresh(registry, { onLook: (error) => readiness.databaseLooked(error) });
+    if (config.registryFile) {
+      const { followRegistryFile } = await import("./follow-registry-file.ts");
+      await followRegistryFile(config.registryFile, parts, context);
+    }
+  };
+  const ended = new Promise<never>((_, reject) => {
+    prepare().catch(reject);
+  });
+
+  return {
+    ended,
+    async stop() {
+      readiness.stopping();
+      await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
+      ending.abort();
+      await refresh?.stop();
+      await attempts.flush();
+      await validators.close();
+      await database.close();
+      await embedded?.stop();
+      await operations.stop(0);
+    },
+  };
+}
+
+function portOf(address: ListenAddress): number[] {
+  return address.kind === "tcp" && address.port > 0 ? [address.port] : [];
+}
+
+function databaseTarget(url: string) {
+  const { hostname, port } = new URL(url);
+  return {
+    address: { kind: "tcp" as const, host: hostname, port: Number(port || 5432) },
+    what: "this sidecar's own database",
+  };
+}
