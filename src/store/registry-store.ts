@@ -125,7 +125,8 @@ export class Registration {
       chainType: chainType.name,
       revision,
       contentHash,
-      definition: chainType,
+      // Without absent members, which the ORM would store as null.
+      definition: JSON.parse(JSON.stringify(chainType)),
     });
     const row = await this.#em.findOneOrFail(ChainTypeRevisionEntity, {
       chainType: chainType.name,
