@@ -9,6 +9,9 @@ export type Judgement =
   | FinalDecision
   | { readonly kind: "interrupted"; readonly refusal: Refusal; readonly evaluations: readonly Evaluation[] };
 
+/** Timers round to the millisecond, so that a call may be given up a little before its deadline. */
+const TIMER_EARLINESS_MS = 5;
+
 /**
  * Asks for verdicts until `decide` needs no more. Calls that are still open then are cancelled, and their answers dropped.
  */
@@ -43,7 +46,7 @@ export async function judge(
       }
       await Promise.race(open.values());
       // A validator that was cut short by our own deadline said nothing about itself.
-      if (performance.now() >= limits.deadlineMs) throw deadlineExceeded();
+      if (performance.now() >= limits.deadlineMs - TIMER_EARLINESS_MS) throw deadlineExceeded();
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
