@@ -1,23 +1,11 @@
-/**
- * The longest beginning of a well-formed text whose measure is within the limit, with "..." in place of what was cut. The
- * measure must not shrink as the text grows.
- */
-export function cutText(
-  text: string,
-  limit: number,
-  measure: (text: string) => number = Buffer.byteLength,
-): string {
-  // No character is shorter than one byte, and a text of millions of characters is not measured for nothing.
-  const candidate = text.length > limit ? text.slice(0, limit).toWellFormed() : text;
-  if (candidate === text && measure(text) <= limit) return text;
+/** The beginning of a text that takes at most so many bytes of UTF-8, with "..." in place of what was cut. */
+export function cutText(text: string, maxBytes: number): string {
+  // A character takes a byte at least, so that a text of millions of them is not encoded for nothing.
+  const candidate = text.length > maxBytes ? text.slice(0, maxBytes + 1) : text;
+  const bytes = Buffer.from(candidate.toWellFormed());
+  if (bytes.length <= maxBytes) return bytes.toString();
 
-  const characters = [...candidate];
-  let fits = 0;
-  let tooLong = characters.length;
-  while (tooLong - fits > 1) {
-    const middle = (fits + tooLong) >>> 1;
-    if (measure(`${characters.slice(0, middle).join("")}...`) <= limit) fits = middle;
-    else tooLong = middle;
-  }
-  return `${characters.slice(0, fits).join("")}...`;
+  let end = maxBytes - 3;
+  while ((bytes.readUInt8(end) & 0xc0) === 0x80) end -= 1;
+  return `${bytes.toString("utf8", 0, end)}...`;
 }

@@ -13,13 +13,12 @@ export function createEndlessStreams() {
   const open = new Set<OpenStream>();
   return {
     /** The server, for a package that adds its service to it. */
-    following: (server: Server): Server => {
-      const addService: Server["addService"] = (definition, implementation) => {
+    following: (server: Server): Pick<Server, "addService"> => ({
+      addService(definition, implementation) {
         const handlers = Object.entries(implementation).map(([name, handler]) => [name, follow(handler)]);
         server.addService(definition, Object.fromEntries(handlers));
-      };
-      return Object.create(server, { addService: { value: addService } }) as Server;
-    },
+      },
+    }),
     endAll(): void {
       for (const stream of open) {
         stream.emit("error", { code: status.UNAVAILABLE, details: "the sidecar is stopping" });
@@ -28,13 +27,13 @@ export function createEndlessStreams() {
   };
 
   function follow(handler: UntypedHandleCall): UntypedHandleCall {
-    return (call: never, ...rest: [never]) => {
-      if ("write" in (call as object)) {
-        const stream: OpenStream = call;
-        open.add(stream);
-        stream.once("cancelled", () => open.delete(stream));
+    const following = (call: OpenStream, ...rest: unknown[]) => {
+      if ("write" in call) {
+        open.add(call);
+        call.once("cancelled", () => open.delete(call));
       }
       (handler as (...args: unknown[]) => void)(call, ...rest);
     };
+    return following as UntypedHandleCall;
   }
 }

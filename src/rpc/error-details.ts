@@ -23,6 +23,8 @@ export interface ErrorDetail {
 const MAX_METADATA_BYTES = 7000;
 /** Of either list; the caller is told how many more there are. */
 const MAX_ENTRIES = 100;
+/** Of the texts of one evaluation. */
+const MAX_ERRORS = 16;
 const TEXT_LIMITS = [4096, 1024, 256, 64];
 /** What is left of a text when there are many of them. */
 const SHORTEST_TEXT = 64;
@@ -32,14 +34,16 @@ interface Extent {
   readonly textBytes: number;
   readonly problems: number;
   readonly evaluations: number;
+  /** Per evaluation. */
+  readonly errors: number;
 }
 
 /**
  * The details of a refusal: ErrorInfo always, BadRequest, RetryInfo and EvaluationReport where it has them.
  *
  * What does not fit is cut in two steps. First every text (metadata, problems, errors of evaluations) is cut at the same length,
- * shorter each time. If that is not enough, both lists are halved until they fit: of the problems the first ones stay, of the
- * evaluations the last ones, because the last is what stopped the Execute. Metadata then says how many were left out.
+ * shorter each time. If that is not enough, all lists are halved until they fit: of the problems the first ones stay, of the
+ * evaluations the last ones with their first errors, because the last is what stopped the Execute. Metadata then says how many were left out.
  */
 export function detailsWithin(refusal: Refusal, message: string): ErrorDetail[] {
   const room = MAX_METADATA_BYTES - encodeURI(message).length - base64Length(Buffer.byteLength(message));
@@ -47,7 +51,7 @@ export function detailsWithin(refusal: Refusal, message: string): ErrorDetail[] 
   const evaluations = Math.min(refusal.details.evaluations?.length ?? 0, MAX_ENTRIES);
 
   for (const textBytes of TEXT_LIMITS) {
-    const details = detailsOf(refusal, { textBytes, problems, evaluations });
+    const details = detailsOf(refusal, { textBytes, problems, evaluations, errors: MAX_ERRORS });
     if (sizeOf(details) <= room) return details;
   }
   for (let part = 2; ; part *= 2) {
@@ -55,6 +59,7 @@ export function detailsWithin(refusal: Refusal, message: string): ErrorDetail[] 
       textBytes: SHORTEST_TEXT,
       problems: Math.ceil(problems / part),
       evaluations: Math.ceil(evaluations / part),
+      errors: Math.ceil(MAX_ERRORS / part),
     });
     if (sizeOf(details) <= room || part > MAX_ENTRIES) return details;
   }
@@ -62,7 +67,7 @@ export function detailsWithin(refusal: Refusal, message: string): ErrorDetail[] 
 
 function detailsOf(refusal: Refusal, extent: Extent): ErrorDetail[] {
   const { metadata, problems, retryAfterMs, evaluations } = refusal.details;
-  const text = (value: string) => cutText(value.toWellFormed(), extent.textBytes);
+  const text = (value: string) => cutText(value, extent.textBytes);
   const omitted = {
     ...countOmitted("problems_omitted", problems, extent.problems),
     ...countOmitted("evaluations_omitted", evaluations, extent.evaluations),
@@ -89,7 +94,7 @@ function detailsOf(refusal: Refusal, extent: Extent): ErrorDetail[] {
   if (evaluations) {
     const kept = evaluations
       .slice(evaluations.length - extent.evaluations)
-      .map((evaluation) => ({ ...evaluation, errors: evaluation.errors.map(text) }));
+      .map((evaluation) => ({ ...evaluation, errors: evaluation.errors.slice(0, extent.errors).map(text) }));
     details.push(detail(EvaluationReportSchema, { evaluations: kept.map(evaluationToProto) }));
   }
   return details;

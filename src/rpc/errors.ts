@@ -53,7 +53,7 @@ const MAX_MESSAGE_BYTES = 2048;
  */
 export function toConnectError(error: unknown, requestId: string = randomUUID()): ConnectError {
   const refusal = isTold(error) ? error : internalError(requestId, error);
-  const message = cutText(refusal.message.toWellFormed(), MAX_MESSAGE_BYTES, encodedLength);
+  const message = cutMessage(refusal.message);
   const details = detailsWithin(refusal, message);
   return new ConnectError(message, codeOfReason[refusal.reason], undefined, details, error);
 }
@@ -70,6 +70,13 @@ function internalError(requestId: string, cause: unknown): Refusal {
   });
 }
 
-function encodedLength(text: string): number {
-  return encodeURI(text).length;
+/** A character that is no ASCII takes up to three times its bytes when it travels. */
+function cutMessage(message: string): string {
+  let maxBytes = MAX_MESSAGE_BYTES;
+  let cut = cutText(message, maxBytes);
+  while (encodeURI(cut).length > MAX_MESSAGE_BYTES) {
+    maxBytes = Math.floor(maxBytes * 0.75);
+    cut = cutText(message, maxBytes);
+  }
+  return cut;
 }

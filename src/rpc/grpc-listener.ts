@@ -1,3 +1,4 @@
+import type { Http2Server } from "node:http2";
 import { createServer, type Socket } from "node:net";
 import { Server, ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
@@ -7,7 +8,8 @@ import { createReflection } from "./grpc-reflection.ts";
 import { mountOnGrpc } from "./grpc-service.ts";
 import { type CallListener, listen } from "./listen.ts";
 import { type ListenAddress, requireLocal } from "./listen-address.ts";
-import { nameOf, type Pipeline } from "./pipeline.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { nameOf } from "./served-method.ts";
 import { normaliseTimeouts } from "./timeout-header.ts";
 
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -42,7 +44,8 @@ export function createGrpcListener({ address, pipeline }: GrpcListenerOptions): 
   createReflection(descriptors).addToServer(endless.following(server));
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  for (const http2Server of server["http2Servers"].keys()) {
+  const http2Servers: ReadonlyMap<Http2Server, unknown> = server["http2Servers"];
+  for (const http2Server of http2Servers.keys()) {
     http2Server.prependListener("stream", (_stream, headers) => normaliseTimeouts(headers));
   }
 

@@ -1,6 +1,5 @@
 import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import type { PackageDefinition } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { file_google_rpc_error_details } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { file_google_rpc_status } from "../../gen/ts/google/rpc/status_pb.ts";
@@ -17,7 +16,9 @@ export function createReflection(services: readonly DescService[]): ReflectionSe
     Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
   );
   // It reads only the files of what is listed here.
-  const definition = { dispatcher: { fileDescriptorProtos } } as unknown as PackageDefinition;
+  const definition = { dispatcher: { fileDescriptorProtos } } as unknown as ConstructorParameters<
+    typeof ReflectionService
+  >[0];
   return new ReflectionService(definition);
 }
 

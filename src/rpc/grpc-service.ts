@@ -1,4 +1,4 @@
-import { type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import type {
   handleServerStreamingCall,
@@ -10,7 +10,8 @@ import type {
 } from "@grpc/grpc-js";
 import { grpcStatus } from "./grpc-status.ts";
 import { LiveCall } from "./live-call.ts";
-import { nameOf, type Pipeline, type StreamHandler, type UnaryHandler, type Wire } from "./pipeline.ts";
+import type { Pipeline, Wire } from "./pipeline.ts";
+import { nameOf, type ServedMethod, servedMethods } from "./served-method.ts";
 import type { MountedService } from "./service.ts";
 import { malformed } from "./transport-refusal.ts";
 
@@ -24,18 +25,13 @@ export const DECODE_DEPTH = 512;
 export function mountOnGrpc(server: Server, service: MountedService, pipeline: Pipeline): void {
   const definitions: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const handlers: Record<string, UntypedHandleCall> = {};
-  for (const method of service.descriptor.methods) {
-    const handler = service.handlers[method.localName];
-    if (!handler) throw new Error(`${nameOf(method)} has no handler`);
-    const name = method.localName;
-    definitions[name] = definitionOf(method);
-    if (method.methodKind === "unary") {
-      handlers[name] = unaryHandler(pipeline.unary(method, handler as UnaryHandler, wire));
-    } else if (method.methodKind === "server_streaming") {
-      handlers[name] = streamHandler(pipeline.serverStreaming(method, handler as StreamHandler, wire));
-    } else {
-      throw new Error(`${nameOf(method)} streams requests, which no listener serves`);
-    }
+  for (const served of servedMethods(service)) {
+    const name = served.method.localName;
+    definitions[name] = definitionOf(served);
+    handlers[name] =
+      served.kind === "unary"
+        ? unaryHandler(pipeline.unary(served.method, served.handler, wire))
+        : streamHandler(pipeline.serverStreaming(served.method, served.handler, wire));
   }
   server.addService(definitions, handlers);
 }
@@ -117,12 +113,12 @@ function liveCallOf(grpcCall: GrpcCall): LiveCall {
   return call;
 }
 
-function definitionOf(method: DescMethod): MethodDefinition<Buffer, Buffer> {
+function definitionOf({ kind, method }: ServedMethod): MethodDefinition<Buffer, Buffer> {
   const asIs = (bytes: Buffer) => bytes;
   return {
     path: `/${nameOf(method)}`,
     requestStream: false,
-    responseStream: method.methodKind === "server_streaming",
+    responseStream: kind === "stream",
     requestSerialize: asIs,
     requestDeserialize: asIs,
     responseSerialize: asIs,

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
-import { Metadata, type StatusObject } from "@grpc/grpc-js";
+import { Metadata, type StatusObject, type status } from "@grpc/grpc-js";
 import { StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
 
 /** The header that carries a google.rpc.Status, by which clients find the details of an error. */
@@ -15,5 +15,6 @@ export function grpcStatus(error: ConnectError): StatusObject {
   const status = create(StatusSchema, { code: error.code, message: error.rawMessage, details });
   const metadata = new Metadata();
   metadata.set(DETAILS_HEADER, Buffer.from(toBinary(StatusSchema, status)));
-  return { code: error.code, details: error.rawMessage, metadata };
+  // The two libraries number the codes alike, as gRPC does.
+  return { code: error.code as number as status, details: error.rawMessage, metadata };
 }

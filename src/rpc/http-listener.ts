@@ -13,7 +13,8 @@ import { createHttpClosing } from "./http-closing.ts";
 import { mountOnConnect } from "./http-service.ts";
 import { type CallListener, listen } from "./listen.ts";
 import { type ListenAddress, requireLocal } from "./listen-address.ts";
-import { nameOf, type Pipeline } from "./pipeline.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { nameOf } from "./served-method.ts";
 import { normaliseTimeouts } from "./timeout-header.ts";
 import { transportRefusal } from "./transport-refusal.ts";
 

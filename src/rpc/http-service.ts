@@ -1,22 +1,19 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { LiveCall } from "./live-call.ts";
-import { nameOf, type Pipeline, type StreamHandler, type UnaryHandler, type Wire } from "./pipeline.ts";
+import type { Pipeline, Wire } from "./pipeline.ts";
+import { servedMethods } from "./served-method.ts";
 import type { MountedService } from "./service.ts";
 
 /** Mounts a service. Connect reads and writes the messages, in the format that the caller chose. */
 export function mountOnConnect(router: ConnectRouter, service: MountedService, pipeline: Pipeline): void {
-  for (const method of service.descriptor.methods) {
-    const handler = service.handlers[method.localName];
-    if (!handler) throw new Error(`${nameOf(method)} has no handler`);
-    if (method.methodKind === "unary") {
-      const answer = pipeline.unary(method, handler as UnaryHandler, wire);
-      router.rpc(method, (request, context) => answer(request, liveCallOf(context)));
-    } else if (method.methodKind === "server_streaming") {
-      const answers = pipeline.serverStreaming(method, handler as StreamHandler, wire);
-      router.rpc(method, (request, context) => answers(request, liveCallOf(context)));
+  for (const served of servedMethods(service)) {
+    if (served.kind === "unary") {
+      const answer = pipeline.unary(served.method, served.handler, wire);
+      router.rpc(served.method, (request, context) => answer(request, liveCallOf(context)));
     } else {
-      throw new Error(`${nameOf(method)} streams requests, which no listener serves`);
+      const answers = pipeline.serverStreaming(served.method, served.handler, wire);
+      router.rpc(served.method, (request, context) => answers(request, liveCallOf(context)));
     }
   }
 }

@@ -47,6 +47,8 @@ export class LiveCall implements Call {
 
   /** The caller went away or its deadline passed; which of them, the clock tells. */
   abandon(): void {
+    // Told of every call that is answered too: an Error made for nothing would be its dearest part.
+    if (this.#ended || this.#answered) return;
     this.end(
       this.#isLate(TIMER_SLACK_MS) ? deadlineExceeded() : new Refusal("CANCELLED", "the caller went away"),
     );

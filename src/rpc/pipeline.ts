@@ -1,19 +1,21 @@
 import { randomUUID } from "node:crypto";
 import {
   create,
+  type DescMessage,
   type DescMethodServerStreaming,
   type DescMethodUnary,
   type Message,
+  type MessageInitShape,
 } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Refusal } from "../domain/refusal.ts";
 import type { Log } from "../observability/log.ts";
 import type { Listener, Metrics } from "../observability/metrics.ts";
-import type { Call } from "./call.ts";
 import { codeName } from "./code-name.ts";
 import { isTold, toConnectError } from "./errors.ts";
 import type { LiveCall } from "./live-call.ts";
 import { createRequestCheck } from "./request-check.ts";
+import { nameOf, type StreamHandler, type UnaryHandler } from "./served-method.ts";
 import type { MountedService } from "./service.ts";
 
 /** How one listener reads requests and writes answers. */
@@ -23,8 +25,8 @@ export interface Wire<In, Out> {
   encode(method: DescMethodUnary | DescMethodServerStreaming, answer: Message): Out;
 }
 
-export type UnaryHandler = (request: never, call: Call) => Promise<unknown>;
-export type StreamHandler = (request: never, call: Call) => AsyncIterable<unknown>;
+/** What a handler of this method's type gives, which only the types of `mount` know. */
+type AnswerInit = MessageInitShape<DescMessage>;
 
 /**
  * What every call goes through, whichever listener it came in by: the gate, its checks, its handler, and one place where
@@ -109,7 +111,7 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
         try {
           const request = admit(method, wire, input, call);
           const answer = await call.whileAwaited(handler(request, call));
-          const output = wire.encode(method, create(method.output, answer as object));
+          const output = wire.encode(method, create(method.output, answer as AnswerInit));
           progress.succeeded();
           return output;
         } catch (error) {
@@ -131,7 +133,7 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
           for (;;) {
             const next = await call.whileAwaited(answers.next());
             if (next.done) break;
-            yield wire.encode(method, create(method.output, next.value as object));
+            yield wire.encode(method, create(method.output, next.value as AnswerInit));
           }
           call.markAnswered();
           progress.succeeded();
@@ -151,12 +153,4 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
 
     refuse: (listener, method, refusal) => follow(listener, method).failed(refusal),
   };
-}
-
-/** As in `dispatcher.v1.DispatcherService/Execute`. */
-export function nameOf(method: {
-  readonly parent: { readonly typeName: string };
-  readonly name: string;
-}): string {
-  return `${method.parent.typeName}/${method.name}`;
 }
