@@ -10,6 +10,9 @@ import type { Reading } from "./reading.ts";
  */
 export type CheckDefinition = (chainType: ChainType) => readonly FieldProblem[];
 
+/** What is wrong with the URL of a registered validator or callback, in words; undefined if nothing is. */
+export type CheckEndpoint = (url: string) => string | undefined;
+
 /**
  * Reports what the check finds, chain type by chain type, except where something was reported before. A chain type with
  * bad names is not checked: everything that refers to such a name would be blamed as well.
@@ -23,6 +26,18 @@ export function reportDefinitionProblems(reading: Reading, file: RegistryFile, c
       if (!reading.isDoubtful(path)) reading.report(path, message);
     }
   });
+}
+
+/** Reports what the check finds in `validators` and `callbacks`, except where something was reported before. */
+export function reportEndpointProblems(reading: Reading, file: RegistryFile, check: CheckEndpoint): void {
+  for (const list of ["validators", "callbacks"] as const) {
+    file[list].forEach(({ endpoint }, index) => {
+      const path = [list, index, "endpoint"];
+      if (reading.isDoubtful(path)) return;
+      const message = check(endpoint);
+      if (message !== undefined) reading.report(path, message);
+    });
+  }
 }
 
 /** The fields that say which states there are and how they hang together. */

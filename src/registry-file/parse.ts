@@ -1,7 +1,12 @@
 import { fromJson } from "@bufbuild/protobuf";
 import { isScalar } from "yaml";
 import { type RegistryFile, RegistryFileSchema } from "../../gen/ts/dispatcher/v1/registry_file_pb.ts";
-import { type CheckDefinition, reportDefinitionProblems } from "./check-definitions.ts";
+import {
+  type CheckDefinition,
+  type CheckEndpoint,
+  reportDefinitionProblems,
+  reportEndpointProblems,
+} from "./check-definitions.ts";
 import { reportBrokenReferences } from "./check-references.ts";
 import { parseFieldPath } from "./field-path.ts";
 import { type FileProblem, inFileOrder } from "./file-problem.ts";
@@ -28,10 +33,14 @@ export type ParsedRegistryFile =
  * nothing.
  *
  * All problems are reported at once, in the file's order: what cannot be read, what breaks a field rule of the API, what
- * `check` finds in a chain type, and what the parts of the file contradict each other in. Only errors of YAML itself come
- * alone, since nothing after them can be trusted.
+ * `check` finds in a chain type and `checkEndpoint` in the URL of a registered validator or callback, and what the parts
+ * of the file contradict each other in. Only errors of YAML itself come alone, since nothing after them can be trusted.
  */
-export function parseRegistryFile(text: string | Buffer, check: CheckDefinition): ParsedRegistryFile {
+export function parseRegistryFile(
+  text: string | Buffer,
+  check: CheckDefinition,
+  checkEndpoint: CheckEndpoint = () => undefined,
+): ParsedRegistryFile {
   const read = readText(text);
   if (read.kind === "invalid") return { kind: "invalid", problems: [read.problem] };
   const parsed = readDocument(read.text);
@@ -41,6 +50,7 @@ export function parseRegistryFile(text: string | Buffer, check: CheckDefinition)
   const file = readFile(reading, parsed.document);
   reportViolations(reading, file);
   reportDefinitionProblems(reading, file, check);
+  reportEndpointProblems(reading, file, checkEndpoint);
   reportBrokenReferences(reading, file);
   return reading.problems.length > 0
     ? { kind: "invalid", problems: inFileOrder(reading.problems) }

@@ -60,7 +60,7 @@ function readEnum({ values }: DescEnum, value: unknown): Leaf {
 function readDuration(value: unknown): Leaf {
   if (typeof value === "string" && isDuration(value)) return { kind: "ok", value };
   const seconds = secondsIn(value);
-  const hint = seconds === undefined ? 'seconds with an s, such as "2.5s"' : `in seconds: "${seconds}s"`;
+  const hint = seconds === undefined ? 'such as "2.5s"' : `in seconds: "${seconds}s"`;
   return { kind: "invalid", message: `must be a duration ${hint}`, instead: "1s" };
 }
 

@@ -63,7 +63,7 @@ function readField(reading: Reading, field: DescField, pair: Pair, path: FieldPa
 function readNothing(reading: Reading, field: DescField, node: Node | null, path: FieldPath): undefined {
   const written = isScalar(node) && node.source !== undefined && node.source !== "";
   if (written || field.fieldKind === "list") return;
-  const remedy = field.fieldKind === "message" ? "write {} for its defaults" : "give it one";
+  const remedy = field.fieldKind === "message" ? "give it one ({} if it takes all defaults)" : "give it one";
   reading.report(path, `has no value: ${remedy}, or remove the key`, node);
   reading.doubt(path);
 }

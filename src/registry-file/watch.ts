@@ -6,7 +6,7 @@ import { isSameLook, type Look, lookAtFile } from "./look-at-file.ts";
 const POLL_MS = 1000;
 
 /** A content counts when two reads this far apart agree: somebody may be writing the file in place. */
-const SETTLE_MS = 100;
+const SETTLE_MS = 250;
 
 export interface RegistryFileWatch {
   /** Called with the content at the start, at each change, and after an error. If it fails, it is called again. */
@@ -21,7 +21,7 @@ export interface RegistryFileWatch {
  * promise resolves when the last one is over.
  *
  * A file that is replaced (a ConfigMap's symlink swapped by the kubelet, a rename by an editor) is never delivered half
- * written. Of one that is written in place, a part can be delivered only if its writer stops for longer than 100 ms.
+ * written. Of one that is written in place, a part can be delivered only if its writer stops for longer than 250 ms.
  */
 export async function watchRegistryFile(
   path: string,
