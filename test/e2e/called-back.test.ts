@@ -26,8 +26,9 @@ function startApp(): Server {
   const withWorker = pLimit(WORKERS);
   return createServer(async (request, response) => {
     const body = await json(request);
-    const answer = await withWorker<object>(async () =>
-      request.url === "/checkout" ? checkOut(body as { order: string }) : { verdict: "VERDICT_VALID" },
+    const answer = await withWorker(
+      async (): Promise<object> =>
+        request.url === "/checkout" ? checkOut(body as { order: string }) : { verdict: "VERDICT_VALID" },
     );
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
   });
