@@ -3,6 +3,7 @@ import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import { Registry } from "./engine/registry.ts";
+import { followRegistryFile } from "./follow-registry-file.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { createEndpointPolicy } from "./outbound/endpoint-policy.ts";
@@ -94,10 +95,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
     refresh = startRegistryRefresh(registry, { onLook: (error) => readiness.databaseLooked(error) });
-    if (config.registryFile) {
-      const { followRegistryFile } = await import("./follow-registry-file.ts");
-      await followRegistryFile(config.registryFile, parts, context);
-    }
+    if (config.registryFile) await followRegistryFile(config.registryFile, parts, context);
   };
   const ended = new Promise<never>((_, reject) => {
     prepare().catch(reject);

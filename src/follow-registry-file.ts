@@ -1,3 +1,4 @@
+import { endpointProblem } from "./engine/endpoint-problem.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import { checkDefinition, registerChainType } from "./engine/register-chain-type.ts";
 import { registerEndpoint } from "./engine/register-endpoint.ts";
@@ -26,8 +27,10 @@ export function followRegistryFile(
     signal,
     onError: (error) => refuse(error instanceof Error ? error.message : String(error)),
     onText: async (text) => {
-      const parsed = parseRegistryFile(text, (message) =>
-        checkDefinition(chainTypeFromProto(message), parts.policy),
+      const parsed = parseRegistryFile(
+        text,
+        (message) => checkDefinition(chainTypeFromProto(message), parts.policy),
+        (url) => endpointProblem(parts.policy, url),
       );
       if (parsed.kind === "invalid") {
         refuse(formatProblems(path, parsed.problems));

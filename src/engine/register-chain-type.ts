@@ -5,6 +5,7 @@ import { type FieldProblem, Refusal } from "../domain/refusal.ts";
 import type { EndpointPolicy } from "../outbound/endpoint-policy.ts";
 import type { Database } from "../store/database.ts";
 import { type Registration, register } from "../store/registry-store.ts";
+import { endpointProblem } from "./endpoint-problem.ts";
 import type { Registry } from "./registry.ts";
 
 export interface RegisterChainTypeCommand {
@@ -73,23 +74,11 @@ export function checkDefinition(chainType: ChainType, policy: EndpointPolicy): F
   ];
   return [
     ...checkChainType(chainType),
-    ...endpoints.flatMap(([field, endpoint]) => checkEndpoint(policy, field, endpoint)),
+    ...endpoints.flatMap(([field, endpoint]) => {
+      const message = endpoint && endpointProblem(policy, endpoint.url);
+      return message ? [{ field, message }] : [];
+    }),
   ];
-}
-
-function checkEndpoint(
-  policy: EndpointPolicy,
-  field: string,
-  endpoint: Endpoint | undefined,
-): FieldProblem[] {
-  if (!endpoint) return [];
-  try {
-    policy.check(endpoint.url);
-    return [];
-  } catch (error) {
-    if (error instanceof Refusal) return [{ field, message: error.message }];
-    throw error;
-  }
 }
 
 function refuseProblems({ name }: ChainType, problems: readonly FieldProblem[]): void {

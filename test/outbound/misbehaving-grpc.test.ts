@@ -133,7 +133,7 @@ async function serve(onStream: Serve): Promise<{ url: string; close(): Promise<v
   server.on("sessionError", () => undefined);
   server.on("stream", (stream) => {
     stream.on("error", () => undefined);
-    if (stream.session) onStream(stream, stream.session);
+    onStream(stream, stream.session as ServerHttp2Session);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
