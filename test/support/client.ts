@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { type Client, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { DispatcherService } from "../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
@@ -11,9 +12,10 @@ export interface Clients {
   readonly operations: Client<typeof OperationsService>;
 }
 
-/** Clients of the gRPC listener at `host:port`. */
-export function createClients(address: string): Clients {
-  return clientsOver(createGrpcTransport({ baseUrl: `http://${address}` }));
+/** Clients of the gRPC listener at `host:port`, or behind a unix socket. */
+export function createClients(address: string, socketPath?: string): Clients {
+  const nodeOptions = socketPath === undefined ? {} : { createConnection: () => connect(socketPath) };
+  return clientsOver(createGrpcTransport({ baseUrl: `http://${address}`, nodeOptions }));
 }
 
 /** Clients of the HTTP listener, speaking JSON. */
