@@ -14,10 +14,7 @@ export function createHttpClosing() {
       (request, response) => {
         open.add(response);
         response.once("close", () => open.delete(response));
-        // What is left of a body that was refused unread would be taken for the connection's next request, very slowly.
-        response.once("finish", () => {
-          if (!request.complete) request.socket.destroySoon();
-        });
+        closeIfUnread(response);
         if (isClosing) keepNoLonger(response);
         handle(request, response);
       },
@@ -34,6 +31,19 @@ export function createHttpClosing() {
 }
 
 function keepNoLonger(response: ServerResponse): void {
-  if (response.headersSent) response.once("finish", () => response.req.socket.destroySoon());
+  const { socket } = response;
+  if (response.headersSent) response.once("finish", () => socket?.destroySoon());
   else response.setHeader("connection", "close");
+}
+
+/**
+ * After an answer that did not wait for the whole request, what is left of the body would be taken for the connection's
+ * next request, very slowly.
+ */
+function closeIfUnread(response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
+  response.writeHead = (...args: unknown[]) => {
+    if (!response.req.complete) response.setHeader("connection", "close");
+    return writeHead(...args);
+  };
 }
