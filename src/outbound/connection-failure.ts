@@ -1,4 +1,4 @@
-import type { GrpcEndpoint, ParsedEndpoint } from "./endpoint.ts";
+import type { GrpcEndpoint, HttpEndpoint, ParsedEndpoint } from "./endpoint.ts";
 import { type Failure, failure, quoted } from "./failure.ts";
 
 interface Explanation {
@@ -56,6 +56,11 @@ const EXPLANATIONS: readonly Explanation[] = [
     remedy: () => "add the authority to the sidecar's trusted ones",
   },
   {
+    sign: /no application protocol/,
+    problem: "speaks TLS but not gRPC (HTTP/2)",
+    remedy: () => "if it is a JSON handler, register it as https://",
+  },
+  {
     sign: /wrong version number|EPROTO|packet length too long|http request|SSL routines/,
     problem: "does not speak TLS as expected",
     remedy: (endpoint) =>
@@ -73,6 +78,9 @@ const EXPLANATIONS: readonly Explanation[] = [
 
 /** Says why no connection came about, or why it broke before the answer. */
 export function connectionFailure(endpoint: ParsedEndpoint, text: string): Failure {
+  // What Node's HTTP/2 says of bytes that are none.
+  if (endpoint.kind === "grpc" && /Protocol error/.test(text))
+    return notGrpc(endpoint, "it answers in something else than HTTP/2");
   const known = EXPLANATIONS.find(({ sign }) => sign.test(text));
   const explained = known
     ? failure("UNREACHABLE", known.problem, known.remedy(endpoint))
@@ -91,4 +99,12 @@ export function notGrpc(endpoint: GrpcEndpoint, what: string): Failure {
     ? "if it is a JSON handler, register it as https://"
     : "if it is a JSON handler, register it as http://; if it has TLS, as grpcs://";
   return failure("MALFORMED", `does not speak gRPC (${what})`, remedy);
+}
+
+/** Says that something answers there, but not HTTP/1.1. */
+export function notHttp(endpoint: HttpEndpoint, what: string): Failure {
+  const remedy = endpoint.tls
+    ? "if it is a gRPC server, register it as grpcs://"
+    : "if it is a gRPC server, register it as grpc://; if it has TLS, as https://";
+  return failure("MALFORMED", `does not speak HTTP/1.1 (${quoted(what)})`, remedy);
 }

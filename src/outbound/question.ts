@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonObject as ProtoJsonObject } from "@bufbuild/protobuf";
 import {
   type ValidateRequest,
   ValidateRequestSchema,
@@ -31,7 +31,7 @@ export function questionToProto(question: Question): ValidateRequest {
     transition,
     fromState: chain.state,
     finalState,
-    initialContext: initialContext as never,
+    initialContext: initialContext as ProtoJsonObject,
     dryRun,
     requestedBy,
     attemptId,

@@ -1,79 +1,115 @@
+import { performance } from "node:perf_hooks";
 import type { Endpoint } from "../domain/chain-type.ts";
-import type { Unknown, Verdict } from "../domain/verdict.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { keepableText } from "../domain/text.ts";
+import type { Verdict } from "../domain/verdict.ts";
+import type { Attempt } from "./attempt.ts";
+import { type ParsedEndpoint, parseEndpoint } from "./endpoint.ts";
 import { type Failure, failure } from "./failure.ts";
-import { createGrpcCaller } from "./grpc-caller.ts";
-import { createHttpCaller } from "./http-caller.ts";
-import type { Question } from "./question.ts";
-import { questionToProto } from "./question.ts";
+import { createGrpcValidator } from "./grpc-validator.ts";
+import { createHttpValidator } from "./http-validator.ts";
+import { type Question, questionToProto } from "./question.ts";
 import { readAnswer } from "./read-answer.ts";
-
-export interface AskingLimits {
-  /** Ends the call early: its reason is thrown. */
-  readonly signal: AbortSignal;
-  /** On the monotonic clock. */
-  readonly deadlineMs?: number | undefined;
-}
-
-/** Asks validators. Connections are kept and reused. */
-export interface ValidatorClient {
-  /**
-   * What the validator says. Whatever goes wrong with it is an ERROR verdict whose message names the endpoint, what is wrong and
-   * the remedy. Throws only the signal's reason.
-   */
-  validate(endpoint: Endpoint, question: Question, limits: AskingLimits): Promise<Verdict>;
-  close(): Promise<void>;
-}
+import { startTimeLimit, within } from "./time-limit.ts";
+import { createTrust } from "./trust.ts";
 
 export interface ValidatorClientOptions {
-  /** Certificate authorities in PEM, trusted besides the system's. */
+  /** Certificates (PEM) to trust besides those of Node and of the system. */
   readonly ca?: Buffer | undefined;
 }
 
-const DEFAULT_TIMEOUT_MS = 2_000;
+export interface CallLimits {
+  /** Aborted when nobody wants the answer any more. */
+  readonly signal: AbortSignal;
+  /** The caller's deadline on the process's monotonic clock (`performance.now()`). */
+  readonly deadlineMs?: number | undefined;
+}
 
-export function createValidatorClient({ ca }: ValidatorClientOptions): ValidatorClient {
-  const grpc = createGrpcCaller(ca);
-  const http = createHttpCaller(ca);
+/** Asks validators. Their answers are untrusted: whatever one does, a verdict comes of it. */
+export interface ValidatorClient {
+  /**
+   * Asks one validator, once; a second time only if the connection was refused. Takes no longer than the endpoint's timeout
+   * (2 s if it names none) or the caller's deadline, whichever comes first; both end in an ERROR verdict, TIMEOUT.
+   *
+   * @throws the signal's reason, once it is aborted
+   */
+  validate(endpoint: Endpoint, question: Question, limits: CallLimits): Promise<Verdict>;
+  /** Closes all connections. To be called when no call is under way any more. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_TIMEOUT_MS = 2000;
+
+const CLOCK_SLACK_MS = 20;
+
+export function createValidatorClient(options: ValidatorClientOptions = {}): ValidatorClient {
+  const trust = createTrust(options.ca);
+  const grpc = createGrpcValidator(trust);
+  const http = createHttpValidator(trust);
+  const ask = (endpoint: ParsedEndpoint, attempt: Attempt) =>
+    endpoint.kind === "grpc" ? grpc.ask(endpoint, attempt) : http.ask(endpoint, attempt);
 
   return {
-    async validate({ url, timeoutMs = DEFAULT_TIMEOUT_MS }, question, { signal, deadlineMs }) {
+    validate: async (endpoint, question, { signal, deadlineMs = Infinity }) => {
       signal.throwIfAborted();
-      const startedMs = performance.now();
-      const left = (deadlineMs ?? Number.POSITIVE_INFINITY) - startedMs;
-      const until = startedMs + Math.min(timeoutMs, left);
-      const endpoint = parseEndpoint(url);
-      const request = questionToProto(question);
-      const call = () =>
-        endpoint.kind === "grpc"
-          ? grpc.call(endpoint, request, { signal, untilMs: until })
-          : http.call(endpoint, request, { signal, untilMs: until });
+      const parsed = parseEndpoint(endpoint.url);
+      const startMs = performance.now();
+      const timeoutMs = endpoint.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+      const allowedMs = Math.min(timeoutMs, deadlineMs - startMs);
+      if (allowedMs <= 0) return errorVerdict(endpoint, NOT_CALLED);
+      const endMs = startMs + allowedMs;
 
-      let answer = await call();
-      // Nobody has seen the question: the application may just be coming back, or DNS know another address.
-      if (answer.kind === "failure" && answer.mayRepeat) answer = await call();
+      using limit = startTimeLimit(signal, allowedMs);
+      const request = questionToProto(question);
+      const attempt = () => {
+        const timeoutMs = endMs - performance.now();
+        return within(limit.signal, ask(parsed, { request, timeoutMs, signal: limit.signal }));
+      };
+      let reply = await attempt();
+      if (reply?.kind === "failure" && reply.mayRepeat) reply = await attempt();
       signal.throwIfAborted();
-      const read = answer.kind === "failure" ? answer : readAnswer(answer.message);
-      const durationMs = performance.now() - startedMs;
-      if (read.kind !== "failure") return { ...read, durationMs };
-      const told =
-        read.reason === "TIMEOUT" ? timedOut(left < timeoutMs ? left : timeoutMs, left < timeoutMs) : read;
-      return { ...errorVerdict(url, told), durationMs };
+
+      const nowMs = performance.now();
+      const durationMs = nowMs - startMs;
+      // grpc-js and validators have clocks of their own, that may run out first.
+      const isLate =
+        reply?.kind === "failure" && reply.reason === "TIMEOUT" && nowMs > endMs - CLOCK_SLACK_MS;
+      if (!reply || isLate)
+        return errorVerdict(
+          endpoint,
+          allowedMs < timeoutMs ? callerGone(allowedMs) : tooSlow(timeoutMs),
+          durationMs,
+        );
+      const answer = reply.kind === "answer" ? readAnswer(reply.answer) : reply;
+      return answer.kind === "failure"
+        ? errorVerdict(endpoint, answer, durationMs)
+        : { ...answer, durationMs };
     },
-    close: () => Promise.all([grpc.close(), http.close()]).then(() => undefined),
+    close: async () => {
+      await Promise.all([grpc.close(), http.close()]);
+    },
   };
 }
 
-function timedOut(ms: number, byCaller: boolean): Failure {
+const MORE_TIME = "give the Execute a longer deadline";
+const NOT_CALLED = failure("TIMEOUT", "was not called, because the caller's deadline had passed", MORE_TIME);
+
+function callerGone(allowedMs: number): Failure {
+  const ms = Math.round(allowedMs);
   return failure(
     "TIMEOUT",
-    byCaller
-      ? `did not answer in the ${Math.max(0, Math.floor(ms))} ms that the caller's deadline left`
-      : `did not answer within ${ms} ms`,
-    byCaller ? "give Execute a longer deadline" : "make it faster, or register it with a longer timeout",
+    `had not answered when the caller's deadline passed, ${ms} ms after the call`,
+    MORE_TIME,
   );
 }
 
-function errorVerdict(url: string, { reason, problem, remedy }: Failure): Unknown {
-  return { kind: "ERROR", reason, message: `${url} ${problem}: ${remedy}` };
+function tooSlow(timeoutMs: number): Failure {
+  return failure(
+    "TIMEOUT",
+    `did not answer within ${timeoutMs} ms`,
+    "make the validator faster, or give it a longer timeout",
+  );
+}
+
+function errorVerdict({ url }: Endpoint, { reason, problem, remedy }: Failure, durationMs?: number): Verdict {
+  return { kind: "ERROR", reason, message: keepableText(`${url} ${problem}; ${remedy}`), durationMs };
 }

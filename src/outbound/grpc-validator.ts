@@ -1,0 +1,112 @@
+import type { SecureContext } from "node:tls";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
+import {
+  ValidateRequestSchema,
+  ValidateResponseSchema,
+  ValidatorService,
+} from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
+import type { ProtocolClient, Reply } from "./attempt.ts";
+import { connectionFailure, notGrpc } from "./connection-failure.ts";
+import type { GrpcEndpoint } from "./endpoint.ts";
+import { failure, quoted } from "./failure.ts";
+import { createGrpcChannels } from "./grpc-channels.ts";
+import { grpcStatusFailure } from "./grpc-status.ts";
+import { CONNECT_TIMEOUT_MS, MAX_ANSWER_BYTES } from "./limits.ts";
+import { TIME_IS_UP } from "./time-limit.ts";
+
+const PATH = `/${ValidatorService.typeName}/${ValidatorService.method.validate.name}`;
+
+/** What was heard of one call. */
+interface Heard {
+  /** Content type of the answer, once its headers have come. */
+  contentType?: string | undefined;
+  /** As they came: only we can tell a malformed answer from a failed one. */
+  readonly messages: Buffer[];
+}
+
+export function createGrpcValidator(trust: () => SecureContext): ProtocolClient<GrpcEndpoint> {
+  const channels = createGrpcChannels({
+    maxReceiveBytes: MAX_ANSWER_BYTES,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    trust,
+  });
+  return {
+    ask: (endpoint, attempt) =>
+      new Promise((resolve) => {
+        const { request, timeoutMs, signal } = attempt;
+        const lease = channels.lease(endpoint);
+        const heard: Heard = { messages: [] };
+        const call = lease.client.makeUnaryRequest(
+          PATH,
+          (message: typeof request) => Buffer.from(toBinary(ValidateRequestSchema, message)),
+          (message: Buffer) => heard.messages.push(message),
+          request,
+          new Metadata(),
+          { deadline: Date.now() + timeoutMs },
+          () => {},
+        );
+        const cancel = () => call.cancel();
+        signal.addEventListener("abort", cancel, { once: true });
+        call.once("metadata", (headers: Metadata) => {
+          heard.contentType = String(headers.get("content-type")[0] ?? "");
+        });
+        call.once("status", (ended: StatusObject) => {
+          signal.removeEventListener("abort", cancel);
+          lease.end(outcomeOf(ended, heard, signal));
+          resolve(readReply(endpoint, ended, heard));
+        });
+      }),
+    close: async () => channels.close(),
+  };
+}
+
+/** Headers or trailers came: what ended the call is the peer's word and not grpc-js's. */
+function hasSpoken(ended: StatusObject, heard: Heard): boolean {
+  return heard.contentType !== undefined || Object.keys(ended.metadata.getMap()).length > 0;
+}
+
+function outcomeOf(
+  ended: StatusObject,
+  heard: Heard,
+  signal: AbortSignal,
+): "answered" | "silent" | "cancelled" {
+  if (hasSpoken(ended, heard)) return "answered";
+  return ended.code === status.DEADLINE_EXCEEDED || signal.reason === TIME_IS_UP ? "silent" : "cancelled";
+}
+
+function readReply(endpoint: GrpcEndpoint, ended: StatusObject, heard: Heard): Reply {
+  const [message, ...more] = heard.messages;
+  if (more.length > 0)
+    return failure("MALFORMED", "answered more than one message", "Validate is a unary method: answer one");
+  if (ended.code === status.OK) {
+    return message
+      ? readMessage(message)
+      : failure("MALFORMED", "answered OK without a message", "answer a ValidateResponse");
+  }
+  // The only way that grpc-js has to say so.
+  if (ended.code === status.RESOURCE_EXHAUSTED && ended.details.startsWith("Received message "))
+    return failure(
+      "TOO_LARGE",
+      `answered more than ${MAX_ANSWER_BYTES / 1024} KiB`,
+      "put references into the context instead of documents",
+    );
+  const contentType = heard.contentType ?? ended.metadata.get("content-type")[0];
+  if (contentType !== undefined && !String(contentType).startsWith("application/grpc"))
+    return notGrpc(endpoint, `${ended.details}, content type ${quoted(String(contentType))}`);
+  return ended.code === status.UNAVAILABLE && !hasSpoken(ended, heard)
+    ? connectionFailure(endpoint, ended.details)
+    : grpcStatusFailure(ended.code, ended.details);
+}
+
+function readMessage(message: Buffer): Reply {
+  try {
+    return { kind: "answer", answer: fromBinary(ValidateResponseSchema, message) };
+  } catch (error) {
+    return failure(
+      "MALFORMED",
+      `answered something that is not a ValidateResponse (${quoted(String(error))})`,
+      "generate the server from dispatcher/validator/v1/validator_service.proto",
+    );
+  }
+}
