@@ -62,6 +62,16 @@ export class SidecarProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hasExited()) await this.stop();
+    this.#killGroup();
+  }
+
+  /** Ends what a sidecar that was stopped in the middle of its start has left running, such as PostgreSQL's initdb. */
+  #killGroup(): void {
+    try {
+      process.kill(-(this.#child.pid ?? Number.NaN), "SIGKILL");
+    } catch {
+      // Nothing was left, as usual.
+    }
   }
 
   #hasExited(): boolean {

@@ -47,6 +47,10 @@ export class Story {
     tellSwept(first);
     say("  sweep two");
     tellSwept(second);
+    const refused = [...first, ...second].some((result) => result.kind === "refused");
+    say(
+      `  One sweep moved Ben's cart and sent the mail. The other ${refused ? "was refused" : "found it moved"}.`,
+    );
 
     await scene(`"Why did customer ${cleo.customer} get no mail?" The sidecar remembers its last attempt.`);
     await this.#tellLastAttempt(first);
