@@ -11,7 +11,7 @@ interface Explanation {
 const EXPLANATIONS: readonly Explanation[] = [
   {
     sign: /ECONNREFUSED/,
-    problem: "refused the connection: nothing listens there",
+    problem: "refused the connection, since nothing listens there",
     remedy: () => "start the validator, or correct the address",
   },
   {

@@ -12,10 +12,10 @@ const TROUBLE: ReadonlySet<number> = new Set([
 
 const REMEDIES: Readonly<Record<number, string>> = {
   [status.UNIMPLEMENTED]:
-    "the server has no dispatcher.validator.v1.ValidatorService: serve it there, or correct the address",
+    "the server has no dispatcher.validator.v1.ValidatorService; serve it there, or correct the address",
   [status.INVALID_ARGUMENT]: "see the validator's log for what it does not accept",
-  [status.UNAUTHENTICATED]: "validators are called without credentials: let the sidecar in",
-  [status.PERMISSION_DENIED]: "validators are called without credentials: let the sidecar in",
+  [status.UNAUTHENTICATED]: "validators are called without credentials; let the sidecar in",
+  [status.PERMISSION_DENIED]: "validators are called without credentials; let the sidecar in",
 };
 
 /**

@@ -78,7 +78,7 @@ function isJson(contentType: string): boolean {
 
 function wrongType(contentType: string): Failure {
   if (/^text\/html\b/i.test(contentType))
-    return failure("MALFORMED", "answered a web page and not JSON", "look whether the path is right");
+    return failure("MALFORMED", "answered a web page, not JSON", "look whether the path is right");
   return failure(
     "MALFORMED",
     contentType === ""
@@ -94,21 +94,21 @@ function statusFailure(answer: HttpAnswer): Failure {
   const problem = `answered HTTP ${status}${text ? ` (${quoted(text)})` : ""}`;
   if (status >= 500) return failure("FAILED", problem, "see the validator's log");
   if (status === 429)
-    return failure("FAILED", problem, "it is asked more than it can take: give it more capacity");
+    return failure("FAILED", problem, "it is asked more than it can take; give it more capacity");
   return failure("REFUSED", problem, remedyFor(answer));
 }
 
 function remedyFor(answer: HttpAnswer): string {
   const { status } = answer;
-  if (status < 300) return "only 200 counts: answer 200 with the verdict";
+  if (status < 300) return "only 200 counts; answer 200 with the verdict";
   if (status < 400) {
     const location = header(answer, "location");
-    return `redirects are not followed: register the final address${location ? `, it names ${quoted(location)}` : ""}`;
+    return `redirects are not followed; register the final address${location ? `, it names ${quoted(location)}` : ""}`;
   }
   switch (status) {
     case 401:
     case 403:
-      return "validators are called without credentials: let the sidecar in";
+      return "validators are called without credentials; let the sidecar in";
     case 404:
       return "look whether the path is right";
     case 405:

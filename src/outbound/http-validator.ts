@@ -88,7 +88,7 @@ async function readBody(body: AsyncIterable<Buffer>): Promise<{ body: Buffer; cu
 function failureBefore(endpoint: HttpEndpoint, error: NodeJS.ErrnoException): Failure {
   const { code = "", message } = error;
   if (/HEADERS?_OVERFLOW/.test(code))
-    return failure("MALFORMED", `answered more than ${MAX_HEADER_BYTES / 1024} KiB of headers`, "send fewer");
+    return failure("TOO_LARGE", `answered more than ${MAX_HEADER_BYTES / 1024} KiB of headers`, "send fewer");
   if (error instanceof errors.HTTPParserError) return notHttp(endpoint, message);
   const failed = connectionFailure(endpoint, `${code} ${message}`);
   return isStale(error) ? { ...failed, mayRepeat: true } : failed;

@@ -90,26 +90,22 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
   };
 }
 
-const MORE_TIME = "give the Execute a longer deadline";
-const NOT_CALLED = failure("TIMEOUT", "was not called, because the caller's deadline had passed", MORE_TIME);
+const MORE_TIME = "give Execute a longer deadline";
+const NOT_CALLED = failure("TIMEOUT", "was not called, since the caller's deadline had passed", MORE_TIME);
 
 function callerGone(allowedMs: number): Failure {
-  const ms = Math.round(allowedMs);
-  return failure(
-    "TIMEOUT",
-    `had not answered when the caller's deadline passed, ${ms} ms after the call`,
-    MORE_TIME,
-  );
+  const ms = Math.floor(allowedMs);
+  return failure("TIMEOUT", `did not answer in the ${ms} ms that the caller's deadline left`, MORE_TIME);
 }
 
 function tooSlow(timeoutMs: number): Failure {
   return failure(
     "TIMEOUT",
     `did not answer within ${timeoutMs} ms`,
-    "make the validator faster, or give it a longer timeout",
+    "make it faster, or register it with a longer timeout",
   );
 }
 
 function errorVerdict({ url }: Endpoint, { reason, problem, remedy }: Failure, durationMs?: number): Verdict {
-  return { kind: "ERROR", reason, message: keepableText(`${url} ${problem}; ${remedy}`), durationMs };
+  return { kind: "ERROR", reason, message: keepableText(`${url} ${problem}: ${remedy}`), durationMs };
 }
