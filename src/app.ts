@@ -91,11 +91,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
   let refresh: Loop | undefined;
+  let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
     refresh = startRegistryRefresh(registry, { onLook: (error) => readiness.databaseLooked(error) });
-    if (config.registryFile) await followRegistryFile(config.registryFile, parts, context);
+    if (config.registryFile) following = followRegistryFile(config.registryFile, parts, context);
   };
   const ended = new Promise<never>((_, reject) => {
     prepare().catch(reject);
@@ -107,6 +108,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       readiness.stopping();
       await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
       ending.abort();
+      await following;
       await refresh?.stop();
       await attempts.flush();
       await validators.close();

@@ -19,9 +19,10 @@ export function followRegistryFile(
   parts: ExecuteParts,
   { readiness, log, signal }: { readiness: Readiness; log: Log; signal: AbortSignal },
 ): Promise<void> {
+  let wasInForce = false;
   const refuse = (why: string) => {
     log.error({ path }, `the registry file is not in force: ${why}`);
-    readiness.missing("registry file", `${path} is not in force, see the log`);
+    if (!wasInForce) readiness.missing("registry file", `${path} is not in force, see the log`);
   };
   return watchRegistryFile(path, {
     signal,
@@ -53,6 +54,7 @@ export function followRegistryFile(
         await registerEndpoint(database, registry, policy, callbackRegistrationFromProto(message));
       }
       log.info({ path, chainTypes: chainTypes.length }, "the registry file is in force");
+      wasInForce = true;
       readiness.met("registry file");
     },
   });

@@ -25,7 +25,8 @@ export class Registry {
   );
   #version = -1;
   #chainTypes: ReadonlyMap<string, ChainTypeRevision> = new Map();
-  #refreshing: Promise<boolean> | undefined;
+  #looking: Promise<boolean> | undefined;
+  #nextLook: Promise<boolean> | undefined;
   readonly #database: Database;
 
   constructor(database: Database) {
@@ -76,12 +77,19 @@ export class Registry {
     );
   }
 
-  /** Reads the registry again if it has changed, and tells whether it had. Callers at one time share one look. */
+  /**
+   * Reads the registry again if it has changed, and tells whether it had. Callers share a look, but never one that had begun
+   * before they asked: what they have just registered must be in it.
+   */
   refresh(): Promise<boolean> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
+    if (!this.#looking) return this.#look();
+    this.#nextLook ??= this.#looking
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextLook = undefined;
+        return this.#look();
+      });
+    return this.#nextLook;
   }
 
   /** A chain whose type is not known here is taken for one that can move. */
@@ -97,7 +105,14 @@ export class Registry {
     );
   }
 
-  async #refresh(): Promise<boolean> {
+  #look(): Promise<boolean> {
+    this.#looking = this.#readIfChanged().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #readIfChanged(): Promise<boolean> {
     const version = await readRegistryVersion(this.#database);
     if (version === this.#version) return false;
     const stored = await readRegistry(this.#database);

@@ -18,32 +18,47 @@ const PATIENCE_MS = 5_000;
 
 /** Carries a write to its one outcome, never mistaking its own success for a lost race (R11). */
 export async function settle<T>({ write, check }: OnceOnly<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    const lastTry = attempt === TRIES;
-    try {
-      const written = await write();
-      if (written !== undefined) return written;
-    } catch (error) {
-      if (error instanceof AnswerLost) {
-        const found = await checkPatiently(check, error);
-        if (found !== undefined) return found;
-        if (lastTry) throw commitUnknown(error);
-        continue;
-      }
-      if (!isContention(error) || lastTry) throw error;
-      await jitter(attempt);
-      continue;
-    }
-    const found = await check();
-    if (found !== undefined) return found;
-    if (lastTry) {
-      throw new Refusal(
-        "CONCURRENT_TRANSITION",
-        "The chain is being written by many at once. Nothing was done; try again.",
-      );
+  let lost: AnswerLost | undefined;
+  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+    const tried = await tryOnce(write, attempt === TRIES).catch((error) =>
+      Promise.reject(unknownIf(lost, error)),
+    );
+    if (tried.kind === "written") return tried.value;
+    if (tried.kind === "lost") lost = tried.error;
+    if (tried.kind !== "contended") {
+      const found = lost ? await checkPatiently(check, lost) : await check();
+      if (found !== undefined) return found;
     }
     await jitter(attempt);
   }
+  throw lost
+    ? commitUnknown(lost)
+    : new Refusal(
+        "CONCURRENT_TRANSITION",
+        "The chain is being written by many at once. Nothing was done; try again.",
+      );
+}
+
+type Tried<T> =
+  | { readonly kind: "written"; readonly value: T }
+  | { readonly kind: "refused" }
+  | { readonly kind: "contended" }
+  | { readonly kind: "lost"; readonly error: AnswerLost };
+
+async function tryOnce<T>(write: () => Promise<T | undefined>, isLast: boolean): Promise<Tried<T>> {
+  try {
+    const value = await write();
+    return value === undefined ? { kind: "refused" } : { kind: "written", value };
+  } catch (error) {
+    if (error instanceof AnswerLost) return { kind: "lost", error };
+    if (isContention(error) && !isLast) return { kind: "contended" };
+    throw error;
+  }
+}
+
+/** After a lost answer an unreachable database no longer means that nothing was done. */
+function unknownIf(lost: AnswerLost | undefined, error: unknown): unknown {
+  return lost && isUnavailable(error) ? commitUnknown(lost) : error;
 }
 
 async function checkPatiently<T>(
@@ -55,8 +70,7 @@ async function checkPatiently<T>(
     try {
       return await check();
     } catch (error) {
-      const unavailable = error instanceof Refusal && error.reason === "DATABASE_UNAVAILABLE";
-      if (!unavailable) throw error;
+      if (!isUnavailable(error)) throw error;
       if (performance.now() >= until) throw commitUnknown(lost);
       await jitter(attempt);
     }
@@ -75,4 +89,8 @@ function commitUnknown(cause: unknown): Refusal {
 /** Those who collided must not collide again in step. */
 function jitter(attempt: number): Promise<void> {
   return setTimeout(Math.random() * Math.min(20 * 2 ** attempt, 500));
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof Refusal && error.reason === "DATABASE_UNAVAILABLE";
 }

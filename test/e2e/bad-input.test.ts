@@ -1,6 +1,9 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Match } from "../../gen/ts/dispatcher/v1/chain_pb.ts";
+import type { ExecuteRequestSchema } from "../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
 import { type Clients, createClients, createJsonClients, reasonOf } from "../support/client.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { type Sidecar, startSidecar } from "../support/sidecar.ts";
@@ -58,8 +61,8 @@ type Row = [string, (clients: Clients) => Promise<unknown>, Code, string];
 const create =
   (chainType: string, resources: { resourceType: string; resourceId: string }[]) => (clients: Clients) =>
     clients.dispatcher.getOrCreateChain({ key: { chainType, resources } });
-const execute = (more: Parameters<Clients["dispatcher"]["execute"]>[0]) => (clients: Clients) =>
-  clients.dispatcher.execute({ chain: ref, ...more });
+const execute = (more: MessageInitShape<typeof ExecuteRequestSchema>) => (clients: Clients) =>
+  clients.dispatcher.execute({ chain: ref, ...more } as MessageInitShape<typeof ExecuteRequestSchema>);
 const register =
   (more: Parameters<Clients["registry"]["registerChainType"]>[0]["chainType"]) => (clients: Clients) =>
     clients.registry.registerChainType({ chainType: { ...definition, name: "other", ...more } });
@@ -101,7 +104,7 @@ const rows: Row[] = [
   ],
   [
     "an unknown match",
-    ({ dispatcher }) => dispatcher.getOrCreateChain({ key: { ...key, match: 9 } }),
+    ({ dispatcher }) => dispatcher.getOrCreateChain({ key: { ...key, match: 9 as Match } }),
     ...INVALID,
   ],
   ["no key", ({ dispatcher }) => dispatcher.getOrCreateChain({}), ...INVALID],

@@ -269,14 +269,15 @@ export const ErrorReason = {
   NOT_READY: 93,
 
   /**
-   * DEADLINE_EXCEEDED: the caller's deadline, or the server's cap of 30 s, came first. The chain did not move.
+   * DEADLINE_EXCEEDED: the caller's deadline, or the server's cap of 30 s, came first. If it came around the commit, the chain
+   * may have moved: repeating the request with the same request id tells.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 100;
    */
   DEADLINE_EXCEEDED: 100,
 
   /**
-   * CANCELLED: the caller went away. The chain did not move.
+   * CANCELLED: the caller went away. If it did so around the commit, the chain may have moved.
    *
    * @generated from enum value: ERROR_REASON_CANCELLED = 101;
    */
