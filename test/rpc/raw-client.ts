@@ -64,7 +64,7 @@ export function askGrpc(
       trailers = received;
     });
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    stream.once("error", reject);
+    stream.once("error", (error) => reject(error.cause ?? error));
     stream.once("close", () => {
       const all = { ...head, ...trailers };
       const code = all["grpc-status"];
