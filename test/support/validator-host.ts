@@ -1,4 +1,5 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import {
   create,
@@ -100,6 +101,8 @@ export interface HttpHostOptions {
   readonly port?: number;
   /** Path of the URL. Default: none, so that the Connect path is used. */
   readonly path?: string;
+  /** PEM. With it the URL is `https://localhost:port`. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** An application that answers with a plain web handler: any path, JSON in, JSON out. */
@@ -108,7 +111,7 @@ export async function startHttpValidator(
   options: HttpHostOptions = {},
 ): Promise<ValidatorHost> {
   const calls: ValidateRequest[] = [];
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -121,14 +124,16 @@ export async function startHttpValidator(
       response.writeHead(500, { "content-type": "application/json" });
       response.end(JSON.stringify({ code: "unknown", message: String((error as Error).message) }));
     }
-  });
+  };
+  const { tls } = options;
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port ?? 0, "127.0.0.1", resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}${options.path ?? ""}`,
+    url: `${tls ? "https://localhost" : "http://127.0.0.1"}:${port}${options.path ?? ""}`,
     calls,
     stop: () =>
       new Promise((resolve) => {
