@@ -22,6 +22,8 @@ export default defineConfig({
           globalSetup: "test/support/global-setup.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // A condition is waited for, not a time: the limit only ends a test that would fail anyway.
+          expect: { poll: { timeout: 20_000, interval: 20 } },
         },
       },
     ],

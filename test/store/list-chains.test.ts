@@ -10,21 +10,24 @@ beforeAll(async () => {
   // One connection: only its own backend's counters are up to date.
   database = await openMigratedDatabase({ poolSize: 1 });
   // Deliberately without ANALYZE: a fresh database must do without statistics as well.
-  await database.query(
-    `insert into dispatcher.chain (id, chain_type, key, state, version, fence, disabled, next_update_time, create_time, update_time)
-     select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, case n % 2 when 0 then 'even' else 'odd' end,
-       sha256(n::text::bytea), case n % 5 when 0 then 'done' when 1 then 'closed' else 'new' end, 0, 0, n % 10000 = 0,
-       case when n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 day' else now() - n * interval '1 second' end,
-       now(), now()
-     from generate_series(1, $1::int) n`,
-    [CHAINS],
-  );
-  await database.query(
-    `insert into dispatcher.chain_resource (chain_id, resource_type, resource_id)
-     select id, 'shop', case when n % 50000 = 0 then 'small' else 'large' end
-     from (select id, row_number() over (order by id) as n from dispatcher.chain) numbered`,
-    [],
-  );
+  for (let from = 1; from < CHAINS; from += 20_000) {
+    await database.query(
+      `insert into dispatcher.chain (id, chain_type, key, state, version, fence, disabled, next_update_time, create_time, update_time)
+       select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, case n % 2 when 0 then 'even' else 'odd' end,
+         sha256(n::text::bytea), case n % 5 when 0 then 'done' when 1 then 'closed' else 'new' end, 0, 0, n % 10000 = 0,
+         case when n % 3 = 0 then null when n % 3 = 1 then now() + interval '1 day' else now() - n * interval '1 second' end,
+         now(), now()
+       from generate_series($1::int, $1::int + 19999) n`,
+      [from],
+    );
+    await database.query(
+      `insert into dispatcher.chain_resource (chain_id, resource_type, resource_id)
+       select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'shop',
+         case when n % 50000 = 0 then 'small' else 'large' end
+       from generate_series($1::int, $1::int + 19999) n`,
+      [from],
+    );
+  }
 });
 afterAll(() => database.close());
 
