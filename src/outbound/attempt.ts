@@ -10,6 +10,8 @@ export interface Attempt {
   readonly request: ValidateRequest;
   /** What is left of the time, as the validator is told. */
   readonly timeoutMs: number;
+  /** It is the second one: another kept connection may be as dead as the first. */
+  readonly isRepeat: boolean;
   /** Aborted when the time is up or the answer is no longer wanted. */
   readonly signal: AbortSignal;
 }

@@ -89,8 +89,8 @@ export function connectionFailure(endpoint: ParsedEndpoint, text: string): Failu
         `broke the connection before the answer (${quoted(text)})`,
         "see the validator's log",
       );
-  // Behind a name or a virtual address the next try may meet another server.
-  return { ...explained, mayRepeat: /ECONNREFUSED/.test(text) };
+  // The next try may meet another server behind the name, or the same one after its restart.
+  return { ...explained, mayRepeat: /ECONNREFUSED|ECONNRESET|EPIPE|Connection dropped/.test(text) };
 }
 
 /** Says that something answers there, but not gRPC. */

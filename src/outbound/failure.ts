@@ -8,7 +8,7 @@ export interface Failure {
   readonly problem: string;
   /** What a person can do about it. */
   readonly remedy: string;
-  /** The question was never taken, so that asking once more at once, on a new connection, is worth it. */
+  /** Nothing was answered at all, so that asking once more at once, on a new connection, is worth it. */
   readonly mayRepeat: boolean;
 }
 

@@ -76,9 +76,13 @@ function outcomeOf(
 }
 
 function readReply(endpoint: GrpcEndpoint, ended: StatusObject, heard: Heard): Reply {
+  // First of all: what another server says is easily mistaken for a message of gigantic length.
+  const contentType = heard.contentType ?? String(ended.metadata.get("content-type")[0] ?? "");
+  if (contentType !== "" && !/^application\/grpc(\+proto)?\s*(;|$)/i.test(contentType))
+    return notGrpc(endpoint, `content type ${quoted(contentType)}`);
   const [message, ...more] = heard.messages;
   if (more.length > 0)
-    return failure("MALFORMED", "answered more than one message", "Validate is a unary method: answer one");
+    return failure("MALFORMED", "answered more than one message", "Validate is a unary method; answer one");
   if (ended.code === status.OK) {
     return message
       ? readMessage(message)
@@ -91,9 +95,6 @@ function readReply(endpoint: GrpcEndpoint, ended: StatusObject, heard: Heard): R
       `answered more than ${MAX_ANSWER_BYTES / 1024} KiB`,
       "put references into the context instead of documents",
     );
-  const contentType = heard.contentType ?? ended.metadata.get("content-type")[0];
-  if (contentType !== undefined && !String(contentType).startsWith("application/grpc"))
-    return notGrpc(endpoint, `${ended.details}, content type ${quoted(String(contentType))}`);
   return ended.code === status.UNAVAILABLE && !hasSpoken(ended, heard)
     ? connectionFailure(endpoint, ended.details)
     : grpcStatusFailure(ended.code, ended.details);

@@ -14,15 +14,21 @@ import { CONNECT_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_HEADER_BYTES } from "./limits
 
 const CONNECT_PATH = `/${ValidatorService.typeName}/${ValidatorService.method.validate.name}`;
 const IDLE_MS = 30_000;
+/** To one endpoint; further questions wait, while their time runs. */
+const MAX_CONNECTIONS = 128;
 
 /** Asks with the Connect protocol, as JSON over HTTP/1.1. */
 export function createHttpValidator(trust: () => SecureContext): ProtocolClient<HttpEndpoint> {
-  const plain = createAgent();
-  let secure: Agent | undefined;
+  const agents = new Map<string, Agent>();
+  const agentFor = (tls: boolean, keepAlive: boolean) => {
+    const key = `${tls} ${keepAlive}`;
+    const agent = agents.get(key) ?? createAgent(keepAlive, tls ? trust() : undefined);
+    agents.set(key, agent);
+    return agent;
+  };
   return {
     ask: async (endpoint, attempt) => {
-      if (endpoint.tls) secure ??= createAgent(trust());
-      const agent = endpoint.tls && secure ? secure : plain;
+      const agent = agentFor(endpoint.tls, !attempt.isRepeat);
       let response: Dispatcher.ResponseData;
       try {
         response = await agent.request(requestOf(endpoint, attempt));
@@ -37,14 +43,16 @@ export function createHttpValidator(trust: () => SecureContext): ProtocolClient<
       }
     },
     close: async () => {
-      await Promise.all([plain.destroy(), secure?.destroy()]);
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },
   };
 }
 
-function createAgent(secureContext?: SecureContext): Agent {
+function createAgent(keepAlive: boolean, secureContext: SecureContext | undefined): Agent {
   return new Agent({
     allowH2: false,
+    pipelining: keepAlive ? 1 : 0,
+    connections: MAX_CONNECTIONS,
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -67,8 +75,7 @@ function requestOf({ tls, address, path }: HttpEndpoint, attempt: Attempt): Disp
       "connect-timeout-ms": String(Math.max(1, Math.floor(attempt.timeoutMs))),
       "user-agent": "dispatcher",
     },
-    // With the fields that are zero: a handler without a protobuf library does not know what may be missing.
-    body: toJsonString(ValidateRequestSchema, attempt.request, { alwaysEmitImplicit: true }),
+    body: toJsonString(ValidateRequestSchema, attempt.request),
     signal: attempt.signal,
   };
 }
@@ -91,13 +98,12 @@ function failureBefore(endpoint: HttpEndpoint, error: NodeJS.ErrnoException): Fa
     return failure("TOO_LARGE", `answered more than ${MAX_HEADER_BYTES / 1024} KiB of headers`, "send fewer");
   if (error instanceof errors.HTTPParserError) return notHttp(endpoint, message);
   const failed = connectionFailure(endpoint, `${code} ${message}`);
-  return isStale(error) ? { ...failed, mayRepeat: true } : failed;
+  return hadServed(error) ? { ...failed, mayRepeat: true } : failed;
 }
 
-/** Perhaps it was the server's idle timeout: a connection that had already served, or that was reset under our hands. */
-function isStale(error: NodeJS.ErrnoException): boolean {
-  if (error instanceof errors.SocketError) return (error.socket?.bytesRead ?? 0) > 0;
-  return error.code === "ECONNRESET" || error.code === "EPIPE";
+/** Perhaps the server closed an idle connection just as the question was sent over it. */
+function hadServed(error: Error): boolean {
+  return error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0;
 }
 
 function failureAmid(endpoint: HttpEndpoint, error: unknown): Failure {

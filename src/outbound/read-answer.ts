@@ -56,6 +56,7 @@ function readTime(
     seconds < FIRST_SECOND ||
     seconds > LAST_SECOND ||
     nanos < 0 ||
+    nanos > 999_999_999 ||
     ms > 999 + Number(seconds < LAST_SECOND)
   )
     return failure(

@@ -27,7 +27,7 @@ export interface CallLimits {
 /** Asks validators. Their answers are untrusted: whatever one does, a verdict comes of it. */
 export interface ValidatorClient {
   /**
-   * Asks one validator, once; a second time only if the connection was refused. Takes no longer than the endpoint's timeout
+   * Asks one validator, once; a second time only if the connection was refused or broke before any answer. Takes no longer than the endpoint's timeout
    * (2 s if it names none) or the caller's deadline, whichever comes first; both end in an ERROR verdict, TIMEOUT.
    *
    * @throws the signal's reason, once it is aborted
@@ -38,7 +38,7 @@ export interface ValidatorClient {
 }
 
 const DEFAULT_TIMEOUT_MS = 2000;
-
+/** By so much may a clock in grpc-js or in the validator run out before ours. */
 const CLOCK_SLACK_MS = 20;
 
 export function createValidatorClient(options: ValidatorClientOptions = {}): ValidatorClient {
@@ -60,17 +60,19 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
 
       using limit = startTimeLimit(signal, allowedMs);
       const request = questionToProto(question);
-      const attempt = () => {
-        const timeoutMs = endMs - performance.now();
-        return within(limit.signal, ask(parsed, { request, timeoutMs, signal: limit.signal }));
+      const attempt = (isRepeat: boolean) => {
+        const left = endMs - performance.now();
+        return within(
+          limit.signal,
+          ask(parsed, { request, timeoutMs: left, isRepeat, signal: limit.signal }),
+        );
       };
-      let reply = await attempt();
-      if (reply?.kind === "failure" && reply.mayRepeat) reply = await attempt();
+      let reply = await attempt(false);
+      if (reply?.kind === "failure" && reply.mayRepeat) reply = await attempt(true);
       signal.throwIfAborted();
 
       const nowMs = performance.now();
       const durationMs = nowMs - startMs;
-      // grpc-js and validators have clocks of their own, that may run out first.
       const isLate =
         reply?.kind === "failure" && reply.reason === "TIMEOUT" && nowMs > endMs - CLOCK_SLACK_MS;
       if (!reply || isLate)

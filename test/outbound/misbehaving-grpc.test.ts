@@ -60,10 +60,13 @@ const status =
   (stream: ServerHttp2Stream) =>
     stream.respond({ ...HEADERS, "grpc-status": code, "grpc-message": message }, { endStream: true });
 
+/** Where it is not FAILED: the stream was refused, or the peer has other demands on TLS. */
+const RESET_REASONS: Readonly<Record<number, string>> = { 7: "UNREACHABLE", 12: "REFUSED" };
+
 const rows: [string, Serve, Record<string, unknown>][] = [
   ["a well-formed answer", (stream) => answer(stream, [valid], ok), { kind: "VALID" }],
-  ["no grpc-status", (stream) => answer(stream, [valid], undefined), { kind: "ERROR" }],
-  ["OK without a message", (stream) => answer(stream, [], ok), { kind: "ERROR" }],
+  ["no grpc-status", (stream) => answer(stream, [valid], undefined), { kind: "ERROR", reason: "FAILED" }],
+  ["OK without a message", (stream) => answer(stream, [], ok), { kind: "ERROR", reason: "MALFORMED" }],
   [
     "an empty message",
     (stream) => answer(stream, [frame(Buffer.alloc(0))], ok),
@@ -76,13 +79,17 @@ const rows: [string, Serve, Record<string, unknown>][] = [
       stream.respond({ ...HEADERS, "grpc-status": "13" });
       stream.end(valid);
     },
-    { kind: "ERROR" },
+    { kind: "ERROR", reason: "FAILED" },
   ],
-  ["grpc-status 99", (stream) => answer(stream, [valid], { "grpc-status": "99" }), { kind: "ERROR" }],
+  [
+    "grpc-status 99",
+    (stream) => answer(stream, [valid], { "grpc-status": "99" }),
+    { kind: "ERROR", reason: "FAILED" },
+  ],
   [
     "grpc-status that is no number",
     (stream) => answer(stream, [valid], { "grpc-status": "fine" }),
-    { kind: "ERROR" },
+    { kind: "ERROR", reason: "FAILED" },
   ],
   [
     "bytes that are no message",
@@ -92,7 +99,7 @@ const rows: [string, Serve, Record<string, unknown>][] = [
   [
     "a frame longer than what follows",
     (stream) => answer(stream, [Buffer.from([0, 0, 0, 1, 0, 8])], ok),
-    { kind: "ERROR" },
+    { kind: "ERROR", reason: "MALFORMED" },
   ],
   [
     "above 64 KiB",
@@ -112,14 +119,38 @@ const rows: [string, Serve, Record<string, unknown>][] = [
       stream.respond({ ":status": 200, "content-type": "text/html" });
       stream.end("<html>");
     },
-    { kind: "ERROR" },
+    { kind: "ERROR", reason: "MALFORMED" },
   ],
-  ["HTTP 404", (stream) => stream.respond({ ":status": 404 }, { endStream: true }), { kind: "ERROR" }],
-  ["RST_STREAM INTERNAL_ERROR", (stream) => stream.close(2), { kind: "ERROR" }],
-  ["RST_STREAM REFUSED_STREAM", (stream) => stream.close(7), { kind: "ERROR" }],
-  ["RST_STREAM ENHANCE_YOUR_CALM", (stream) => stream.close(11), { kind: "ERROR" }],
+  [
+    "another codec",
+    (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc+json" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers(ok));
+      stream.end(frame(Buffer.from('{"verdict":"VERDICT_VALID"}')));
+    },
+    { kind: "ERROR", reason: "MALFORMED" },
+  ],
+  [
+    "HTTP 404",
+    (stream) => stream.respond({ ":status": 404 }, { endStream: true }),
+    { kind: "ERROR", reason: "REFUSED" },
+  ],
+  [
+    "HTTP 503",
+    (stream) => stream.respond({ ":status": 503 }, { endStream: true }),
+    { kind: "ERROR", reason: "FAILED" },
+  ],
+  ...Array.from({ length: 14 }, (_, code): [string, Serve, Record<string, unknown>] => [
+    `RST_STREAM ${code}`,
+    (stream) => stream.close(code),
+    { kind: "ERROR", reason: RESET_REASONS[code] ?? "FAILED" },
+  ]),
   ["GOAWAY before the answer", (_, session) => session.goaway(0, 0), { kind: "ERROR" }],
-  ["the connection reset", (_, session) => session.socket.destroy(), { kind: "ERROR" }],
+  [
+    "the connection reset",
+    (_, session) => session.socket.destroy(),
+    { kind: "ERROR", reason: "UNREACHABLE" },
+  ],
   ["no answer", () => undefined, { kind: "ERROR", reason: "TIMEOUT" }],
 ];
 
