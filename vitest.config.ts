@@ -13,6 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{domain,config,architecture}/**/*.test.ts"],
+          testTimeout: 30_000,
         },
       },
       {
