@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { DispatcherClient } from "./dispatcher-client.ts";
 import { isListening, startOwnSidecar } from "./own-sidecar.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { readXes } from "./read-xes.ts";
@@ -7,8 +8,8 @@ import { parseReplayArguments, type ReplayArguments, USAGE } from "./replay-argu
 import { ReplayError } from "./replay-error.ts";
 import { type Survey, surveyLog } from "./survey-log.ts";
 
-const DEFAULT_HOST = "127.0.0.1";
-const DEFAULT_PORT = 7480;
+const DEFAULT_ADDRESS = "127.0.0.1:7480";
+const SAY_EVERY_MS = 10_000;
 
 async function main(): Promise<number> {
   const parsed = parseReplayArguments(process.argv.slice(2));
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
   // `npm run` works in the project's folder; the user named the file from where they are.
   const args = { ...parsed, file: resolve(process.env["INIT_CWD"] ?? "", parsed.file) };
   const progress = createProgress(args.quiet);
+  progress.note(`reading ${args.file}`);
   const survey = await surveyFile(args.file);
   const result = await replaySomewhere(args, survey, progress);
   process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -39,17 +41,31 @@ async function replaySomewhere(
   survey: Survey,
   progress: Progress,
 ): Promise<ReplayResult> {
-  const address = args.address ?? `${DEFAULT_HOST}:${DEFAULT_PORT}`;
-  if (args.address !== undefined || (await isListening(DEFAULT_HOST, DEFAULT_PORT))) {
-    return replay(args, survey, address, progress);
-  }
-  if (!args.quiet) progress.say(`nothing listens at ${address}: starting a sidecar for this replay`);
-  const sidecar = await startOwnSidecar();
+  const isRunning = args.address !== undefined || (await isListening(DEFAULT_ADDRESS));
+  if (!isRunning) progress.note(`nothing listens at ${DEFAULT_ADDRESS}: starting a sidecar for this replay`);
+  const sidecar = isRunning ? undefined : await startOwnSidecar();
+  const client = new DispatcherClient({
+    address: args.address ?? sidecar?.address ?? DEFAULT_ADDRESS,
+    waitMs: args.waitMs,
+    onTrouble: nowAndThen(progress.say),
+  });
   try {
-    return await Promise.race([replay(args, survey, sidecar.address, progress), sidecar.ended]);
+    const replaying = replay(args, survey, client, progress);
+    return await (sidecar ? Promise.race([replaying, sidecar.ended]) : replaying);
   } finally {
-    await sidecar.stop();
+    client.close();
+    await sidecar?.stop();
   }
+}
+
+/** Many calls wait at the same time for the same reason. */
+function nowAndThen(say: (message: string) => void): (message: string) => void {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return (message) => {
+    if (performance.now() - saidAt < SAY_EVERY_MS) return;
+    saidAt = performance.now();
+    say(`trying again: ${message}`);
+  };
 }
 
 try {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ReplayError } from "./replay-error.ts";
 
@@ -16,8 +17,9 @@ export interface OwnSidecar {
 export const PROJECT_FOLDER = fileURLToPath(new URL("../..", import.meta.url));
 const LAST_OUTPUT_BYTES = 4000;
 const STOP_WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 50;
 
-/** Starts a sidecar on free loopback ports, on the database that `npm start` would use. */
+/** Starts a sidecar on free loopback ports, on the database that `npm start` would use, and waits until it listens. */
 export async function startOwnSidecar(): Promise<OwnSidecar> {
   const [grpc, http, operations] = await freeAddresses();
   const child = spawn(process.execPath, ["--import", "./examples/replay/end-with-parent.ts", "src/main.ts"], {
@@ -38,13 +40,15 @@ export async function startOwnSidecar(): Promise<OwnSidecar> {
   child.stdout.setEncoding("utf8").on("data", keep);
   child.stderr.setEncoding("utf8").on("data", keep);
   const exit = once(child, "exit");
-  const ended = exit.then(([code, signal]) => {
+  // By then all that it said is here.
+  const ended = once(child, "close").then(([code, signal]) => {
     throw new ReplayError(
       `the sidecar that was started for the replay ended (${signal ?? `exit code ${code}`}):\n${output}`,
     );
   });
   // Whoever waits for it gets the error; nobody does after `stop`.
   ended.catch(() => undefined);
+  await untilListening(grpc, ended);
   return {
     address: grpc,
     ended,
@@ -57,9 +61,10 @@ export async function startOwnSidecar(): Promise<OwnSidecar> {
   };
 }
 
-/** True if something listens at a TCP address. */
-export async function isListening(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host, port });
+/** True if something listens at `host:port`. */
+export async function isListening(address: string): Promise<boolean> {
+  const { hostname: host, port } = new URL(`tcp://${address}`);
+  const socket = connect({ host, port: Number(port) });
   try {
     await once(socket, "connect");
     return true;
@@ -67,6 +72,18 @@ export async function isListening(host: string, port: number): Promise<boolean> 
     return false;
   } finally {
     socket.destroy();
+  }
+}
+
+async function untilListening(address: string, ended: Promise<never>): Promise<void> {
+  const over = new AbortController();
+  const look = async () => {
+    while (!(await isListening(address))) await sleep(LOOK_EVERY_MS, undefined, { signal: over.signal });
+  };
+  try {
+    await Promise.race([look(), ended]);
+  } finally {
+    over.abort();
   }
 }
 

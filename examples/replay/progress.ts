@@ -5,7 +5,9 @@ export interface Progress {
   /** Begins the next part of the work. */
   begin(part: string, total: number): void;
   advance(by: number): void;
-  /** Says something without spoiling the bar. */
+  /** Says what is being done: not to somebody who wants no progress. */
+  note(message: string): void;
+  /** Says something that everybody should know, without spoiling the bar. */
   say(message: string): void;
   end(): void;
 }
@@ -14,9 +16,11 @@ const LINE_EVERY_MS = 5000;
 
 /** A bar where there is a terminal, else a line now and then; all of it on stderr. */
 export function createProgress(quiet: boolean): Progress {
-  if (quiet) return { begin: () => undefined, advance: () => undefined, say, end: () => undefined };
+  if (quiet) return { begin: ignore, advance: ignore, note: ignore, say, end: ignore };
   return process.stderr.isTTY ? barProgress() : lineProgress();
 }
+
+function ignore(): void {}
 
 function say(message: string): void {
   process.stderr.write(`replay: ${message}\n`);
@@ -30,17 +34,19 @@ function barProgress(): Progress {
     Presets.legacy,
   );
   const end = () => bar.stop();
+  const sayAbove = (message: string) => {
+    // The bar draws itself again on the line below.
+    process.stderr.write("\r\x1b[K");
+    say(message);
+  };
   return {
     begin: (part, total) => {
       end();
       bar.start(total, 0, { part: part.padEnd(9) });
     },
     advance: (by) => bar.increment(by),
-    say: (message) => {
-      // The bar draws itself again on the line below.
-      process.stderr.write("\r\x1b[K");
-      say(message);
-    },
+    note: sayAbove,
+    say: sayAbove,
     end,
   };
 }
@@ -63,6 +69,7 @@ function lineProgress(): Progress {
       value += by;
       if (performance.now() - saidAt > LINE_EVERY_MS) line();
     },
+    note: say,
     say,
     end: () => (value > 0 ? line() : undefined),
   };

@@ -26,7 +26,8 @@ export interface ReplayOptions {
 export async function replayLog(log: AsyncIterable<LogCase>, options: ReplayOptions): Promise<number> {
   let executes = 0;
   await forEachConcurrently(log, options.concurrency, async (logCase) => {
-    executes += await replayCase(logCase, options);
+    const ofCase = await replayCase(logCase, options);
+    executes += ofCase;
   });
   return executes;
 }

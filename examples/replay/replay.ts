@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { RegistryService } from "../../gen/ts/dispatcher/v1/registry_service_pb.ts";
 import { compareHistories } from "./compare-histories.ts";
 import { chainTypeName, deriveChainType } from "./derive-chain-type.ts";
-import { DispatcherClient } from "./dispatcher-client.ts";
+import type { DispatcherClient } from "./dispatcher-client.ts";
 import { serveLogValidator } from "./log-validator.ts";
 import { PROJECT_FOLDER } from "./own-sidecar.ts";
 import type { Progress } from "./progress.ts";
@@ -31,12 +31,11 @@ const SHOWN_MISMATCHES = 20;
 export async function replay(
   args: ReplayArguments,
   survey: Survey,
-  address: string,
+  client: DispatcherClient,
   progress: Progress,
 ): Promise<ReplayResult> {
-  const { file, concurrency, waitMs } = args;
+  const { file, concurrency } = args;
   const { cases, events } = survey;
-  const client = new DispatcherClient({ address, waitMs, onTrouble: oncePerSecond(progress.say) });
   const validator = await serveLogValidator();
   try {
     const chainType = chainTypeName(file, survey.digest);
@@ -66,7 +65,6 @@ export async function replay(
     return { cases, events, ...comparison, executes_per_s: Math.round(executes / seconds) };
   } finally {
     progress.end();
-    client.close();
     validator.stop();
   }
 }
@@ -85,15 +83,5 @@ function shownAtMost(most: number, say: (message: string) => void): (message: st
   let shown = 0;
   return (message) => {
     if (shown++ < most) say(`mismatch: ${message}`);
-  };
-}
-
-/** Many calls wait at the same time for the same reason. */
-function oncePerSecond(say: (message: string) => void): (message: string) => void {
-  let saidAt = Number.NEGATIVE_INFINITY;
-  return (message) => {
-    if (performance.now() - saidAt < 1000) return;
-    saidAt = performance.now();
-    say(`trying again: ${message}`);
   };
 }

@@ -67,7 +67,7 @@ describe("the replay command", () => {
   it("says in one line what is wrong with a file, and prints no result", async () => {
     const file = join(folder, "broken.xes");
     await writeFile(file, "not XML");
-    const { code, stdout, stderr } = await startReplay([file], folder).exit;
+    const { code, stdout, stderr } = await startReplay(["--quiet", file], folder).exit;
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^replay: \/.*broken\.xes: this is not well-formed XML: .*\n$/);
   });
@@ -76,8 +76,10 @@ describe("the replay command", () => {
     const file = join(folder, "log.xes");
     const address = `unix://${join(folder, "nobody.sock")}`;
     await writeFile(file, xesOf({ case: ["a"] }));
-    const { code, stdout, stderr } = await startReplay(["--address", address, "--wait", "0", file], folder)
-      .exit;
+    const { code, stdout, stderr } = await startReplay(
+      ["--address", address, "--wait", "0", "--quiet", file],
+      folder,
+    ).exit;
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^replay: RegisterChainType at unix:.*ENOENT.*\n$/);
   });
