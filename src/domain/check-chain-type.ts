@@ -20,7 +20,9 @@ export function checkChainType(chainType: ChainType): FieldProblem[] {
 
 function checkTransitions({ transitions, states }: ChainType): FieldProblem[] {
   const used = new Set(states.flatMap((state) => state.transitions));
-  const removed = new Map(states.flatMap(({ name, replacedBy }) => (replacedBy ? [[name, replacedBy]] : [])));
+  const removed = new Map(
+    states.flatMap(({ name, replacedBy }) => (replacedBy && name !== DONE ? [[name, replacedBy]] : [])),
+  );
   return transitions.flatMap(({ name, finalState }, index) => {
     const at = `transitions[${index}]`;
     const problems = duplicate(transitions, index, `${at}.name`, "transition");
@@ -61,12 +63,12 @@ function checkStates(chainType: ChainType): FieldProblem[] {
         message: `"${DONE}" never has exits: give the state another name`,
       });
     }
-    if (state.replacedBy && (state.transitions.length > 0 || !current.has(state.replacedBy))) {
-      const message =
-        state.transitions.length > 0
-          ? `state "${state.name}" is replaced and cannot have transitions`
-          : `state "${state.replacedBy}" is not a state of this revision`;
-      found.push({ field: `${at}.replaced_by`, message });
+    if (state.replacedBy) {
+      const field = `${at}.replaced_by`;
+      const add = (message: string) => found.push({ field, message });
+      if (state.name === DONE) add(`"${DONE}" is never replaced`);
+      if (state.transitions.length > 0) add(`state "${state.name}" is replaced and cannot have transitions`);
+      if (!current.has(state.replacedBy)) add(`state "${state.replacedBy}" is not a state of this revision`);
     }
     return found;
   });

@@ -19,8 +19,8 @@ function canonicalJson(value: unknown): string {
       .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
     return `{${members.join(",")}}`;
   }
-  // JSON would write both as 0 and null; a request that differs in them is another request.
-  if (typeof value === "number" && (Object.is(value, -0) || !Number.isFinite(value)))
-    return `"${Object.is(value, -0) ? "-0" : value}"`;
+  // JSON would write them as 0 and null; a request that differs in them is another request.
+  if (Object.is(value, -0)) return "-0";
+  if (typeof value === "number") return String(value);
   return JSON.stringify(value);
 }

@@ -134,7 +134,18 @@ function refuse({ chain, expectedVersion, now, dryRun, ignoreSchedule }: Situati
   }
   if (chain.claimExpireTime && !dryRun)
     return claimed(chain_id, chain.claimExpireTime.getTime() - now.getTime());
-  return undefined;
+  return chain.version >= MOST_MOVES ? historyFull(chain) : undefined;
+}
+
+/** A chain that goes round for ever must not grow a history that nobody can read. */
+const MOST_MOVES = 51_200;
+
+function historyFull({ id: chain_id, version }: Chain): Refusal {
+  return new Refusal(
+    "HISTORY_FULL",
+    `Chain ${chain_id} has made ${version} moves; ${MOST_MOVES} is the most. Delete it with DeleteChain, which keeps its events, and create it anew.`,
+    { metadata: { chain_id, version: String(version), limit: String(MOST_MOVES) } },
+  );
 }
 
 export function versionMismatch(chain_id: string, version: number, expected: number): Refusal {

@@ -13,13 +13,14 @@ const MAX_DEPTH = 100;
  * read.
  */
 export function findUnstorable(value: JsonValue, path = "", depth = 0): string | undefined {
-  if (depth > MAX_DEPTH) return `${path || "the value"} is nested more than ${MAX_DEPTH} deep`;
-  if (typeof value === "string") return value.includes("\0") ? `${path} contains U+0000` : undefined;
+  const place = path || "the value";
+  if (depth > MAX_DEPTH) return `${place} is nested more than ${MAX_DEPTH} deep`;
+  if (typeof value === "string") return value.includes("\0") ? `${place} contains U+0000` : undefined;
   if (typeof value === "number")
-    return Number.isFinite(value) ? undefined : `${path} is ${value}, which JSON cannot hold`;
+    return Number.isFinite(value) ? undefined : `${place} is ${value}, which JSON cannot hold`;
   if (value === null || typeof value !== "object") return undefined;
   for (const [key, child] of Object.entries(value)) {
-    if (key.includes("\0")) return `a key of ${path || "the value"} contains U+0000`;
+    if (key.includes("\0")) return `a key of ${place} contains U+0000`;
     const problem = findUnstorable(child, path ? `${path}.${key}` : key, depth + 1);
     if (problem) return problem;
   }
