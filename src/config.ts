@@ -130,7 +130,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     }
   });
   const config = Object.fromEntries(entries) as Config;
-  if (config.databaseUrl && !config.application) {
+  if (environment["DATABASE_URL"] && !config.application) {
     problems.push(
       "DISPATCHER_APPLICATION is required with DATABASE_URL: name the application whose chains these are",
     );

@@ -1,28 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChainEventKind } from "../../gen/ts/dispatcher/v1/chain_event_pb.ts";
 import { Match } from "../../gen/ts/dispatcher/v1/chain_pb.ts";
-import { type Clients, createClients, createJsonClients, reasonOf } from "../support/client.ts";
-import { createTestDatabase } from "../support/database.ts";
-import { checkInvariants } from "../support/invariants.ts";
-import { type Sidecar, startSidecar } from "../support/sidecar.ts";
+import { reasonOf } from "../support/client.ts";
+import { listeners, type Served, serve } from "../support/served.ts";
 
-let databaseUrl: string;
-let sidecar: Sidecar;
-let database: pg.Client;
-const over: Record<string, Clients> = {};
-
+let served: Served;
 beforeAll(async () => {
-  databaseUrl = await createTestDatabase();
-  sidecar = await startSidecar({ databaseUrl });
-  database = new pg.Client({ connectionString: databaseUrl });
-  await database.connect();
-  over["gRPC"] = createClients(sidecar.grpc);
-  over["JSON"] = createJsonClients(sidecar.http);
-  await over["gRPC"].registry.registerChainType({
+  served = await serve();
+  await served.over.gRPC.registry.registerChainType({
     chainType: {
       name: "order",
       transitions: [
@@ -36,11 +24,7 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(async () => {
-  await checkInvariants(databaseUrl, []);
-  await database.end();
-  await sidecar.stop();
-});
+afterAll(() => served.end());
 
 const mapping = (resourceType: string, resourceId: string = randomUUID()) => ({ resourceType, resourceId });
 type Mapping = ReturnType<typeof mapping>;
@@ -56,8 +40,8 @@ async function refusal(call: Promise<unknown>): Promise<[string, string]> {
   );
 }
 
-describe.each(["gRPC", "JSON"])("over %s", (listener) => {
-  const api = () => (over[listener] as Clients).dispatcher;
+describe.each(listeners)("over %s", (listener) => {
+  const api = () => served.over[listener].dispatcher;
   async function make(...resources: Mapping[]) {
     const { chain } = await api().getOrCreateChain({ key: keyOf(...resources) });
     return { id: chain?.id ?? "", ref: byId(chain?.id ?? "") };
@@ -117,7 +101,7 @@ describe.each(["gRPC", "JSON"])("over %s", (listener) => {
 
   test("SetChainState is a move like any other, and ends a claim", async () => {
     const { id, ref } = await make(mapping("order"));
-    await database.query(
+    await served.database.query(
       "update dispatcher.chain set claim_id = $2, claim_expiry = clock_timestamp() + interval '1 hour' where id = $1",
       [id, randomUUID()],
     );
@@ -174,7 +158,7 @@ describe.each(["gRPC", "JSON"])("over %s", (listener) => {
     const a = mapping("a");
     const { id, ref } = await make(a);
     await api().setChainState({ chain: ref, state: "paid" });
-    await database.query(
+    await served.database.query(
       "update dispatcher.chain set claim_id = $2, claim_expiry = clock_timestamp() + interval '1 hour' where id = $1",
       [id, randomUUID()],
     );

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
-import { type Client, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { expect } from "vitest";
 import { DispatcherService } from "../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
 import { OperationsService } from "../../gen/ts/dispatcher/v1/operations_service_pb.ts";
 import { RegistryService } from "../../gen/ts/dispatcher/v1/registry_service_pb.ts";
@@ -37,4 +38,18 @@ function clientsOver(transport: Transport): Clients {
     registry: createClient(RegistryService, transport),
     operations: createClient(OperationsService, transport),
   };
+}
+
+/** The error of a call that is to be refused, with this code and reason. */
+export async function expectRefusal(
+  call: Promise<unknown>,
+  code: Code,
+  reason: string,
+): Promise<ConnectError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => ConnectError.from(thrown),
+  );
+  expect([error && Code[error.code], reasonOf(error)], error?.rawMessage).toEqual([Code[code], reason]);
+  return error as ConnectError;
 }
