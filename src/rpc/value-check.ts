@@ -150,15 +150,8 @@ function checkStruct(value: unknown, measure: boolean): readonly ValueProblem[] 
   const json = value as JsonValue;
   const unstorable = findUnstorable(json);
   if (unstorable) return [{ field: "", message: unstorable }];
-  if (!isWellFormed(json)) return [{ field: "", message: "must not contain a lone surrogate" }];
   if (!measure || Buffer.byteLength(JSON.stringify(json)) <= MAX_PAYLOAD_BYTES) return undefined;
   return [{ field: "", message: "is above 1 MiB as JSON", tooLarge: true }];
-}
-
-function isWellFormed(value: JsonValue): boolean {
-  if (typeof value === "string") return value.isWellFormed();
-  if (value === null || typeof value !== "object") return true;
-  return Object.entries(value).every(([key, child]) => key.isWellFormed() && isWellFormed(child));
 }
 
 function add(

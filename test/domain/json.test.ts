@@ -38,6 +38,8 @@ describe("not storable", () => {
     ["U+0000 in a key", { a: { "b\0": 1 } }, "a key of a contains U+0000"],
     ["U+0000 in a key at the top", { "b\0": 1 }, "a key of the value contains U+0000"],
     ["U+0000 in a bare text", "\0", "the value contains U+0000"],
+    ["half a character", { a: ["x\ud800"] }, "a.0 contains a lone surrogate"],
+    ["half a character in a key", { "\udfff": 1 }, "a key of the value contains a lone surrogate"],
     ["NaN", { a: Number.NaN }, "a is NaN, which JSON cannot hold"],
     ["Infinity", [Number.POSITIVE_INFINITY], "0 is Infinity, which JSON cannot hold"],
     ["-Infinity", Number.NEGATIVE_INFINITY, "the value is -Infinity, which JSON cannot hold"],

@@ -226,7 +226,7 @@ export const ErrorReason = {
   PAYLOAD_TOO_LARGE: 80,
 
   /**
-   * RESOURCE_EXHAUSTED: the chain has as many events as a chain may have.
+   * RESOURCE_EXHAUSTED: the chain has made as many moves as a chain may make, 51,200.
    *
    * @generated from enum value: ERROR_REASON_HISTORY_FULL = 81;
    */
