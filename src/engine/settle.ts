@@ -20,9 +20,7 @@ const PATIENCE_MS = 5_000;
 export async function settle<T>({ write, check }: OnceOnly<T>): Promise<T> {
   let lost: AnswerLost | undefined;
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-    const tried = await tryOnce(write, attempt === TRIES).catch((error) =>
-      Promise.reject(unknownIf(lost, error)),
-    );
+    const tried = await tryOnce(write).catch((error) => Promise.reject(unknownIf(lost, error)));
     if (tried.kind === "written") return tried.value;
     if (tried.kind === "lost") lost = tried.error;
     if (tried.kind !== "contended") {
@@ -45,13 +43,13 @@ type Tried<T> =
   | { readonly kind: "contended" }
   | { readonly kind: "lost"; readonly error: AnswerLost };
 
-async function tryOnce<T>(write: () => Promise<T | undefined>, isLast: boolean): Promise<Tried<T>> {
+async function tryOnce<T>(write: () => Promise<T | undefined>): Promise<Tried<T>> {
   try {
     const value = await write();
     return value === undefined ? { kind: "refused" } : { kind: "written", value };
   } catch (error) {
     if (error instanceof AnswerLost) return { kind: "lost", error };
-    if (isContention(error) && !isLast) return { kind: "contended" };
+    if (isContention(error)) return { kind: "contended" };
     throw error;
   }
 }
