@@ -21,18 +21,22 @@ export async function getOrCreateChain(
   return { chain: reading.chain, created };
 }
 
-/** Creates the chain with exactly these resources, unless another caller is faster. */
+/**
+ * Creates the chain with exactly these resources, unless another caller is faster; that one may have moved it already, under
+ * the same request id.
+ */
 export async function createChain(
   database: Database,
   registry: Registry,
   key: ChainKey,
+  requestId = "",
 ): Promise<{ reading: ChainReading & { readonly chain: Chain }; created: boolean }> {
   await registry.get(key.chainType);
   const id = uuidv7();
   const resources = canonicalMappings(key.resources);
   const exact = { key: { ...key, match: "EXACT" as const } };
   const find = async () => {
-    const reading = await findChain(database, exact);
+    const reading = await findChain(database, exact, requestId);
     const { chain } = reading;
     // Undefined where a chain that was in the way has been deleted since: then it is created after all.
     return chain && { reading: { ...reading, chain }, created: chain.id === id };

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { AttemptKeeper } from "../../src/engine/attempt-keeper.ts";
+import { execute } from "../../src/engine/execute.ts";
+import type { ExecuteCommand } from "../../src/engine/execute-command.ts";
+import { Registry } from "../../src/engine/registry.ts";
+import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
+import { createValidatorClient } from "../../src/outbound/validator-client.ts";
+import type { Database } from "../../src/store/database.ts";
+import { valid } from "../support/judged-shop.ts";
+import { openMigratedDatabase } from "../support/store.ts";
+import { startGrpcValidator, type ValidatorHost } from "../support/validator-host.ts";
+
+let database: Database & { url: string };
+let host: ValidatorHost;
+const validators = createValidatorClient({});
+beforeAll(async () => {
+  database = await openMigratedDatabase();
+  host = await startGrpcValidator(() => valid);
+});
+afterAll(async () => {
+  await validators.close();
+  await host.stop();
+  await database.close();
+});
+
+/** An Execute of a sidecar that reaches the database in its own way. */
+async function sidecarOn(
+  reached: Database,
+): Promise<(command: ExecuteCommand) => ReturnType<typeof execute>> {
+  const registry = new Registry(reached);
+  await registry.refresh();
+  const attempts = new AttemptKeeper(reached, () => undefined);
+  const policy = createEndpointPolicy({ allow: [], ownPorts: [], deniedTargets: [] });
+  const parts = { database: reached, registry, validators, policy, attempts };
+  return (command) => execute(parts, command, { signal: new AbortController().signal });
+}
+
+test("two calls with one request id that both create the chain: one step, one answer", async () => {
+  const command: ExecuteCommand = {
+    ref: {
+      key: {
+        chainType: "order",
+        resources: [{ resourceType: "order", resourceId: "twice" }],
+        match: "EXACT",
+      },
+    },
+    createIfAbsent: true,
+    initialContext: {},
+    callbackContext: {},
+    requestedBy: "test",
+    dryRun: false,
+    evaluateAll: false,
+    ignoreSchedule: false,
+    requestId: "one call",
+    expectedVersion: 0,
+    validatorEndpoint: host.url,
+  };
+  const faster = await sidecarOn(database);
+  let first: Awaited<ReturnType<typeof execute>> | undefined;
+  const slower = await sidecarOn({
+    ...database,
+    async query(sql, values) {
+      // Between the slower one's look, which found no chain, and its attempt to create one.
+      if (!first && sql.includes("on conflict (key)")) first = await faster(command);
+      return database.query(sql, values);
+    },
+  });
+  const second = await slower(command);
+  expect(first?.outcome).toBe("TRANSITIONED");
+  expect(second).toEqual(first);
+});
