@@ -14,8 +14,6 @@ export interface Attempt {
   readonly attemptId: string;
   readonly evaluations: readonly Evaluation[];
   readonly holds: readonly Hold[];
-}
-
-export interface KeptAttempt extends Attempt {
+  /** When it ended, by the database's clock. */
   readonly time: Date;
 }

@@ -1,6 +1,7 @@
 import type { Attempt } from "../domain/attempt.ts";
 import { keepAttempts } from "../store/attempts.ts";
 import type { Database } from "../store/database.ts";
+import { settle } from "./settle.ts";
 
 const FLUSH_INTERVAL_MS = 1_000;
 const MOST_AT_ONCE = 128;
@@ -15,6 +16,7 @@ export class AttemptKeeper {
   readonly #onError: (error: unknown) => void;
   #pending = new Map<string, Attempt>();
   #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(database: Database, onError: (error: unknown) => void) {
     this.#database = database;
@@ -23,7 +25,14 @@ export class AttemptKeeper {
 
   async keepNow(attempt: Attempt): Promise<void> {
     this.#pending.delete(attempt.chainId);
-    await keepAttempts(this.#database, [attempt]);
+    await settle({
+      write: async () => {
+        await keepAttempts(this.#database, [attempt], "at once");
+        return true;
+      },
+      // To write the same once more is as good as to know.
+      check: async () => undefined,
+    });
   }
 
   keepSoon(attempt: Attempt): void {
@@ -32,14 +41,21 @@ export class AttemptKeeper {
   }
 
   /** Writes what is pending; called at the end as well, so that nothing is lost by a shutdown. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
     const attempts = [...this.#pending.values()];
     this.#pending = new Map();
     for (let from = 0; from < attempts.length; from += MOST_AT_ONCE) {
       // A trace that cannot be written must not fail anybody's Execute; the next attempt leaves it again.
-      await keepAttempts(this.#database, attempts.slice(from, from + MOST_AT_ONCE)).catch(this.#onError);
+      await keepAttempts(this.#database, attempts.slice(from, from + MOST_AT_ONCE), "behind").catch(
+        this.#onError,
+      );
     }
   }
 }

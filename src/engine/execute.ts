@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { type Chain, DONE, NEW } from "../domain/chain.ts";
+import type { RecordedMove } from "../domain/chain-event.ts";
 import { type ChainTypeRevision, isFinal } from "../domain/chain-type.ts";
 import { contentHash } from "../domain/content-hash.ts";
 import type { Situation } from "../domain/decide.ts";
@@ -35,8 +36,11 @@ export async function execute(
   const requestHash = requestId ? hashOf(command) : "";
 
   const found = await findChain(parts.database, command.ref, requestId);
-  if (found.recorded) return resultOfMove(repeatedMove(found.recorded, requestId, requestHash));
-  const { chain, ...reading } = await chainToJudge(parts, command, found);
+  const again = (recorded: RecordedMove) => resultOfMove(repeatedMove(recorded, requestId, requestHash));
+  if (found.recorded) return again(found.recorded);
+  const { chain, ...reading } = await chainToJudge(parts, command, found, requestId);
+  if (reading.recorded) return again(reading.recorded);
+  const readMs = performance.now();
   const revision = await parts.registry.getFor(chain);
 
   const situation: Situation = {
@@ -90,7 +94,7 @@ export async function execute(
     case "hold":
     case "stop":
     case "interrupted":
-      await leaveTrace(parts.attempts, command, situation, revision, attemptId, judgement);
+      await leaveTrace(parts.attempts, command, situation, revision, { attemptId, readMs }, judgement);
       if (judgement.kind !== "hold") throw judgement.refusal;
       return { outcome: "NO_VALID_TRANSITION", chain, evaluations: judgement.evaluations };
   }
@@ -100,10 +104,12 @@ async function chainToJudge(
   parts: ExecuteParts,
   command: ExecuteCommand,
   found: ChainReading,
+  requestId: string,
 ): Promise<ChainReading & { readonly chain: Chain }> {
   if (found.chain) return { ...found, chain: found.chain };
   if (!command.createIfAbsent || !("key" in command.ref)) throw chainNotFound(command.ref);
-  if (!command.dryRun) return (await createChain(parts.database, parts.registry, command.ref.key)).reading;
+  if (!command.dryRun)
+    return (await createChain(parts.database, parts.registry, command.ref.key, requestId)).reading;
   const { chainType, resources } = command.ref.key;
   await parts.registry.get(chainType);
   const imagined: Chain = {

@@ -12,7 +12,7 @@ export async function leaveTrace(
   { requestedBy, requestId }: ExecuteCommand,
   { chain, holds: before, now }: Situation,
   { revision }: ChainTypeRevision,
-  attemptId: string,
+  { attemptId, readMs }: { readonly attemptId: string; readonly readMs: number },
   judgement: Extract<Judgement, { kind: "hold" | "stop" | "interrupted" }>,
 ): Promise<void> {
   const { evaluations } = judgement;
@@ -30,6 +30,7 @@ export async function leaveTrace(
     attemptId,
     evaluations,
     holds,
+    time: new Date(now.getTime() + performance.now() - readMs),
   };
   const held = before.filter(({ notBefore }) => notBefore > now);
   if (contentHash(holds) === contentHash(held)) attempts.keepSoon(attempt);

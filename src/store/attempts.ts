@@ -1,26 +1,29 @@
-import type { Attempt, KeptAttempt } from "../domain/attempt.ts";
+import type { Attempt } from "../domain/attempt.ts";
 import { contentHash } from "../domain/content-hash.ts";
 import type { RefusalReason } from "../domain/refusal.ts";
 import type { Database } from "./database.ts";
 import { evaluationFromStored, type StoredEvaluation } from "./event-row.ts";
 
 /**
- * Keeps the last attempt of each chain, where the version is still the one judged and the result is another than the one
- * kept (R15). Chains must be distinct.
+ * Keeps the last attempt of each chain, where the version is still the one judged (R15). Chains must be distinct.
+ *
+ * One that was written behind may come late: it takes the place of none that ended after it, and of no hold, which another
+ * sidecar may have written meanwhile (R22). A result that is kept already is not written again.
  */
-export async function keepAttempts(database: Database, attempts: readonly Attempt[]): Promise<void> {
+export async function keepAttempts(
+  database: Database,
+  attempts: readonly Attempt[],
+  written: keyof typeof rules,
+): Promise<void> {
   await database.query(
-    statement(database.schema),
+    statement(database.schema, written),
     columns.map(([, , value]) => attempts.map(value)),
   );
 }
 
-export async function readAttempt(
-  { read, schema }: Database,
-  chainId: string,
-): Promise<KeptAttempt | undefined> {
+export async function readAttempt({ read, schema }: Database, chainId: string): Promise<Attempt | undefined> {
   const [row] = await read<Row>(
-    `select a.version, a.revision, a.attempt_time, a.outcome, a.reason, a.requested_by, a.request_id, a.attempt_id, a.evaluations
+    `select a.version, a.revision, a.attempt_time, a.reason, a.requested_by, a.request_id, a.attempt_id, a.evaluations
      from ${schema}.chain_attempt a join ${schema}.chain c on c.id = a.chain_id and c.version = a.version
      where a.chain_id = $1`,
     [chainId],
@@ -69,31 +72,35 @@ const columns: readonly (readonly [string, string, (attempt: Attempt) => unknown
   ["attempt_id", "uuid", ({ attemptId }) => attemptId],
   ["evaluations", "text", ({ evaluations }) => JSON.stringify(evaluations)],
   ["holds", "text", ({ holds }) => JSON.stringify(holds)],
+  ["attempt_time", "timestamptz", ({ time }) => time.toISOString()],
   ["digest", "text", digestOf],
 ];
 
-const replaced = [
-  "version",
-  "revision",
-  "attempt_time",
-  "outcome",
-  "reason",
-  "requested_by",
-  "request_id",
-  "attempt_id",
-];
+const replaced = columns.map(([name]) => name).filter((name) => name !== "chain_id" && name !== "holds");
 
-const statement = (schema: string): string => `
+/** How a conflict with the attempt that is kept already goes. */
+const rules = {
+  "at once": { holds: "excluded.holds", where: "a.version <= excluded.version" },
+  behind: {
+    holds:
+      "case when a.version = excluded.version and a.revision = excluded.revision then a.holds else excluded.holds end",
+    where: `a.digest <> excluded.digest
+      and (a.version < excluded.version or a.version = excluded.version and a.attempt_time <= excluded.attempt_time)`,
+  },
+};
+
+const statement = (schema: string, written: keyof typeof rules): string => `
   with input as (
     select * from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
       as i (${columns.map(([name]) => name).join(", ")})
   )
   insert into ${schema}.chain_attempt as a (chain_id, version, revision, attempt_time, outcome, reason, requested_by,
     request_id, attempt_id, evaluations, holds, digest)
-  select i.chain_id, i.version, i.revision, clock_timestamp(), i.outcome, i.reason, i.requested_by, i.request_id,
+  select i.chain_id, i.version, i.revision, i.attempt_time, i.outcome, i.reason, i.requested_by, i.request_id,
     i.attempt_id, i.evaluations::json, i.holds::json, i.digest
   from input i join ${schema}.chain c on c.id = i.chain_id and c.version = i.version
   order by i.chain_id
   on conflict (chain_id) do update set
-    ${[...replaced, "evaluations", "holds", "digest"].map((column) => `${column} = excluded.${column}`).join(", ")}
-  where a.digest <> excluded.digest`;
+    ${replaced.map((column) => `${column} = excluded.${column}`).join(", ")},
+    holds = ${rules[written].holds}
+  where ${rules[written].where}`;

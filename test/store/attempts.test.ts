@@ -1,0 +1,92 @@
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Attempt } from "../../src/domain/attempt.ts";
+import type { Chain } from "../../src/domain/chain.ts";
+import { AttemptKeeper } from "../../src/engine/attempt-keeper.ts";
+import { keepAttempts, readAttempt } from "../../src/store/attempts.ts";
+import { type Database, openDatabase } from "../../src/store/database.ts";
+import { readChains } from "../../src/store/read-chains.ts";
+import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
+import { makeChain, openMigratedDatabase } from "../support/store.ts";
+
+let direct: Database & { url: string };
+let proxy: CuttingProxy;
+let database: Database;
+beforeAll(async () => {
+  direct = await openMigratedDatabase();
+  proxy = await startCuttingProxy(direct.url);
+  database = await openDatabase({ url: proxy.url, schema: "dispatcher", poolSize: 2, direct: false });
+});
+afterAll(async () => {
+  await database.close();
+  proxy.close();
+  await direct.close();
+});
+
+const hold = { transition: "pay", notBefore: new Date("2100-01-01T00:00:00Z"), errors: ["not yet"] };
+
+function attemptOn(chain: Chain, seconds: number, change: Partial<Attempt> = {}): Attempt {
+  return {
+    chainId: chain.id,
+    version: chain.version,
+    revision: 1,
+    result: { outcome: "NO_VALID_TRANSITION" },
+    requestedBy: `at ${seconds}`,
+    requestId: "",
+    attemptId: uuidv7(),
+    evaluations: [{ transition: "pay", verdict: "INVALID", errors: [`at ${seconds}`], held: false }],
+    holds: [],
+    time: new Date(Date.UTC(2030, 0, 1, 0, 0, seconds)),
+    ...change,
+  };
+}
+
+async function kept({ id }: Chain) {
+  const [reading] = await readChains(direct, [{ ref: { id }, requestId: "" }]);
+  return { by: (await readAttempt(direct, id))?.requestedBy, holds: reading?.held?.holds };
+}
+
+describe("what one sidecar writes behind", () => {
+  test("does not take the place of what another wrote of a later attempt", async () => {
+    const chain = await makeChain(direct);
+    await keepAttempts(direct, [attemptOn(chain, 2, { holds: [hold] })], "at once");
+    await keepAttempts(direct, [attemptOn(chain, 1)], "behind");
+    expect(await kept(chain)).toEqual({ by: "at 2", holds: [hold] });
+  });
+
+  test("is the last attempt if it was the last, and leaves the holds as they are", async () => {
+    const chain = await makeChain(direct);
+    await keepAttempts(direct, [attemptOn(chain, 1, { holds: [hold] })], "at once");
+    await keepAttempts(direct, [attemptOn(chain, 2)], "behind");
+    expect(await kept(chain)).toEqual({ by: "at 2", holds: [hold] });
+  });
+
+  test("is not written if it is of another version, or the same again", async () => {
+    const chain = await makeChain(direct);
+    await keepAttempts(direct, [attemptOn(chain, 1, { version: 7 })], "behind");
+    expect((await kept(chain)).by).toBeUndefined();
+    await keepAttempts(direct, [attemptOn(chain, 2)], "behind");
+    const { evaluations } = attemptOn(chain, 2);
+    await keepAttempts(direct, [attemptOn(chain, 3, { evaluations })], "behind");
+    expect((await kept(chain)).by).toBe("at 2");
+  });
+});
+
+test("a new hold is kept although the first answer is lost", async () => {
+  const chain = await makeChain(direct);
+  const keeper = new AttemptKeeper(database, () => undefined);
+  const cuts = proxy.cuts();
+  proxy.cutAnswerTo("chain_attempt as a");
+  await keeper.keepNow(attemptOn(chain, 1, { holds: [hold] }));
+  expect(proxy.cuts()).toBe(cuts + 1);
+  expect(await kept(chain)).toEqual({ by: "at 1", holds: [hold] });
+});
+
+test("flush waits for what is being written already", async () => {
+  const chain = await makeChain(direct);
+  const keeper = new AttemptKeeper(direct, () => undefined);
+  keeper.keepSoon(attemptOn(chain, 1));
+  void keeper.flush();
+  await keeper.flush();
+  expect((await kept(chain)).by).toBe("at 1");
+});
