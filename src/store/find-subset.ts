@@ -1,7 +1,7 @@
 import { canonicalMappings, type ResourceMapping } from "../domain/resource-mapping.ts";
 import type { Database } from "./database.ts";
 
-/** One more than is ever shown, which tells "ten" from "more than one". */
+/** As many as an ambiguous match shows (R2). */
 const MOST = 10;
 
 /**
