@@ -17,6 +17,14 @@ export function databaseUnavailable(cause: unknown): Refusal {
   });
 }
 
+/** The database answers, but not this in time: nothing was done. */
+export function databaseBusy(cause: unknown): Refusal {
+  return new Refusal("DATABASE_UNAVAILABLE", "The database took too long. Nothing was done; try again.", {
+    retryAfterMs: 1000,
+    cause,
+  });
+}
+
 /** Classes and codes with which a server says that it cannot serve, rather than that the statement is wrong. */
 const SERVER_GONE = /^(08...|57P0[1-4]|53...|58...|25006)$/;
 /** Deadlock, serialization, lock not available, statement cancelled: the same statement may succeed next time. */
@@ -25,7 +33,8 @@ const CONTENTION = /^(40001|40P01|55P03|57014)$/;
 export function isServerGone(error: unknown): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : undefined;
   if (cause !== undefined && isServerGone(cause)) return true;
-  if (error instanceof pg.DatabaseError) return SERVER_GONE.test(error.code ?? "");
+  const state = sqlState(error);
+  if (state !== undefined) return SERVER_GONE.test(state);
   // What pg throws by itself, not from the server, is about its connection; it has no class of its own.
   return (
     error instanceof Error &&
@@ -45,6 +54,9 @@ export function violatedConstraint(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError && error.code?.startsWith("23") ? error.constraint : undefined;
 }
 
+/** The ORM throws errors of its own, to which it copies what the server said. */
 function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
+  if (error instanceof pg.DatabaseError) return error.code;
+  const { code, severity } = error instanceof Error ? (error as Partial<pg.DatabaseError>) : {};
+  return severity === undefined ? undefined : code;
 }

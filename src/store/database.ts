@@ -2,6 +2,7 @@ import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { AnswerLost, databaseUnavailable, isServerGone } from "./database-error.ts";
 import { entities } from "./entities/entities.ts";
+import { guarded } from "./guarded.ts";
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -77,10 +78,7 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
     orm,
     schema: `"${schema}"`,
     query,
-    read: (sql, values) =>
-      query<never>(sql, values).catch((error) =>
-        Promise.reject(error instanceof AnswerLost ? databaseUnavailable(error) : error),
-      ),
+    read: (sql, values) => guarded(() => query<never>(sql, values)),
     close: () => orm.close(true),
   };
 }

@@ -1,8 +1,9 @@
-import { databaseUnavailable, isServerGone } from "./database-error.ts";
+import { databaseBusy, databaseUnavailable, isContention, isServerGone } from "./database-error.ts";
 
-/** Runs a query of the ORM, telling a database that is away from a query that is wrong. */
+/** Runs what writes nothing, or one transaction of the ORM, telling a database that is away or slow from a query that is wrong. */
 export function guarded<T>(query: () => Promise<T>): Promise<T> {
-  return query().catch((error: unknown) =>
-    Promise.reject(isServerGone(error) ? databaseUnavailable(error) : error),
-  );
+  return query().catch((error: unknown) => {
+    if (isServerGone(error)) throw databaseUnavailable(error);
+    throw isContention(error) ? databaseBusy(error) : error;
+  });
 }
