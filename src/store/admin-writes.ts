@@ -57,7 +57,7 @@ export async function updateChain(
     ],
     change: `
       update ${schema}.chain c set disabled = coalesce($7::boolean, c.disabled),
-        next_update_time = case when $8::boolean then $9::timestamptz else c.next_update_time end
+        next_update_time = case when $8::boolean then $9::timestamptz else c.next_update_time end, ${KEEP_LIVING_CLAIM}
       from held h where c.id = h.id and c.version = h.version
       returning c.id, c.version, clock_timestamp() as time`,
     event: note(schema, "UPDATED"),
@@ -80,7 +80,7 @@ export async function addResources(
       JSON.stringify(added.map(pairFromResource)),
     ],
     change: `
-      update ${schema}.chain c set key = $8 from held h
+      update ${schema}.chain c set key = $8, ${KEEP_LIVING_CLAIM} from held h
       where c.id = h.id and c.version = h.version and c.key = $7
       returning c.id, c.version, clock_timestamp() as time`,
     event: `
@@ -111,6 +111,11 @@ export async function deleteChain(database: Database, write: AdminWrite, force: 
   });
 }
 
+/** An expired claim goes with the write that notes it, or every later one would note it again. */
+const KEEP_LIVING_CLAIM = `
+        claim_id = case when h.claim_expired then null else c.claim_id end,
+        claim_expiry = case when h.claim_expired then null else c.claim_expiry end`;
+
 interface Parts {
   /** From $7 on. */
   readonly values: readonly unknown[];
@@ -123,7 +128,7 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
   const { schema } = database;
   const rows = await database.query(
     `with held as materialized (
-       select id, state, version, claim_id, claim_expiry from ${schema}.chain
+       select id, state, version, coalesce(claim_expiry <= clock_timestamp(), false) as claim_expired from ${schema}.chain
        where id = $1 and ($4::bigint is null or version = $4) for no key update
      ),
      changed as (${parts.change}),
@@ -131,7 +136,7 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
      claim_noted as (
        insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
        select $3::uuid, h.id, 'CLAIM_EXPIRED', false, h.version, '', '', changed.time
-       from changed join held h using (id) where h.claim_expiry <= clock_timestamp()
+       from changed join held h using (id) where h.claim_expired
      )${parts.further ?? ""}
      select from changed`,
     [

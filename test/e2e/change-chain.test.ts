@@ -134,6 +134,27 @@ describe.each(listeners)("over %s", (listener) => {
     });
   });
 
+  test("an expired claim is noted once, by the write that comes next", async () => {
+    const [a, b] = [mapping("a"), mapping("b")];
+    const { id, ref } = await make(a);
+    await served.database.query(
+      "update dispatcher.chain set claim_id = $2, claim_expiry = clock_timestamp() - interval '1 s' where id = $1",
+      [id, randomUUID()],
+    );
+    const updateMask = { paths: ["disabled"] };
+    await api().updateChain({ chain: ref, updateMask });
+    await api().updateChain({ chain: ref, updateMask });
+    await api().addChainResources({ chain: ref, resources: [b] });
+    expect((await history(id)).map(([kind]) => kind).sort()).toEqual(
+      [
+        ChainEventKind.CLAIM_EXPIRED,
+        ChainEventKind.UPDATED,
+        ChainEventKind.UPDATED,
+        ChainEventKind.RESOURCES_ADDED,
+      ].sort(),
+    );
+  });
+
   test("AddChainResources changes the key, not the version; the old set makes a new chain", async () => {
     const [a, b] = [mapping("a"), mapping("b")];
     const { id, ref } = await make(a);
