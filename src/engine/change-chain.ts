@@ -136,6 +136,10 @@ async function changeOnce(
         expectedVersion: expectedVersion ?? chain.version,
         requestedBy,
         reason,
+      }).catch((error) => {
+        // The try before, whose answer was lost, was carried out after all.
+        if (violatedConstraint(error) === "chain_event_pkey") return false;
+        throw error;
       });
       return written ? chain : undefined;
     },
