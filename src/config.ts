@@ -136,13 +136,18 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     );
   }
   const known = new Set(Object.values(settings).map(({ name }) => name as string));
-  for (const name of Object.keys(environment)) {
-    if (name.startsWith("DISPATCHER_") && !known.has(name))
+  for (const [name, value = ""] of Object.entries(environment)) {
+    if (name.startsWith("DISPATCHER_") && !known.has(name) && !isServiceLink(name, value))
       problems.push(`${name} is not a setting: is it misspelt?`);
   }
   if (problems.length > 0)
     throw new Error(`The configuration is not valid:\n${problems.map((p) => `- ${p}`).join("\n")}`);
   return config;
+}
+
+/** Kubernetes sets these in every container of a namespace that has a Service called `dispatcher` or `dispatcher-...`. */
+function isServiceLink(name: string, value: string): boolean {
+  return /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_\w+$/.test(name) || /^(tcp|udp|sctp):\/\//.test(value);
 }
 
 function text(value: string): string {

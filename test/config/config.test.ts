@@ -44,6 +44,21 @@ describe("defaults", () => {
     expect(parseConfig(empty)).toEqual(defaults);
   });
 
+  it("are untouched by what Kubernetes sets beside a Service called dispatcher", () => {
+    const links = {
+      DISPATCHER_SERVICE_HOST: "10.0.0.1",
+      DISPATCHER_SERVICE_PORT: "7480",
+      DISPATCHER_SERVICE_PORT_GRPC: "7480",
+      DISPATCHER_PORT: "tcp://10.0.0.1:7480",
+      DISPATCHER_PORT_7480_TCP: "tcp://10.0.0.1:7480",
+      DISPATCHER_PORT_7480_TCP_PROTO: "tcp",
+      DISPATCHER_CONSOLE_SERVICE_HOST: "10.0.0.2",
+      DISPATCHER_CONSOLE_PORT: "tcp://10.0.0.2:80",
+    };
+    expect(parseConfig(links)).toEqual(defaults);
+    expect(problemsOf({ DISPATCHER_GRPC_PORT: "7480" })).toHaveLength(1);
+  });
+
   it("are untouched by what others set", () => {
     expect(parseConfig({ PATH: "/bin", PGHOST: "db", NODE_ENV: "x", DATABASE_POOL: "1" })).toEqual(defaults);
   });
