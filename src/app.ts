@@ -30,7 +30,7 @@ export interface App {
   readonly ended: Promise<never>;
 }
 
-/** Puts the parts together and starts them: listeners first, which refuse calls until everything behind them is there. */
+/** Puts the parts together and starts them: the listeners refuse calls until everything behind them is there. */
 export async function startApp(config: Config, log: Log): Promise<App> {
   const grpcAddress = parseLocalAddress(config.grpcAddress, "DISPATCHER_GRPC_ADDRESS");
   const httpAddress = parseLocalAddress(config.httpAddress, "DISPATCHER_HTTP_ADDRESS");
@@ -95,7 +95,13 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
-    refresh = startRegistryRefresh(registry, { onLook: (error) => readiness.databaseLooked(error) });
+    refresh = startRegistryRefresh(registry, {
+      onLook: (error) => {
+        if (!readiness.databaseLooked(error)) return;
+        if (error === undefined) log.info("the database is reached again");
+        else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
+      },
+    });
     if (config.registryFile) following = followRegistryFile(config.registryFile, parts, context);
   };
   const ended = new Promise<never>((_, reject) => {

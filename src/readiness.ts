@@ -25,10 +25,12 @@ export class Readiness {
     this.#tell();
   }
 
-  /** What a regular look at the database came to. */
-  databaseLooked(error: unknown): void {
+  /** What a regular look at the database came to; true if that is news. */
+  databaseLooked(error: unknown): boolean {
+    const wasMissing = this.#missing.has("database");
     if (error === undefined) this.met("database");
-    else this.missing("database", "the database cannot be reached");
+    else this.missing("database", "the database cannot be reached, see the log");
+    return wasMissing !== (error !== undefined);
   }
 
   stopping(): void {
