@@ -61,6 +61,8 @@ export async function execute(
     { signal: limits.signal, deadlineMs },
   );
   if (command.dryRun) return resultOfDryRun(judgement, chain);
+  const trace = (unmoved: Parameters<typeof leaveTrace>[5]) =>
+    leaveTrace(parts.attempts, command, situation, revision, { attemptId, readMs }, unmoved);
 
   switch (judgement.kind) {
     case "refuse":
@@ -69,7 +71,11 @@ export async function execute(
       return { outcome: "ALREADY_FINAL", chain, evaluations: [] };
     case "advance": {
       const { transition, verdict, evaluations } = judgement;
-      refuseCallback(parts.registry, revision, transition);
+      const undelivered = callbackRefusal(parts.registry, revision, transition);
+      if (undelivered) {
+        await trace({ kind: "stop", refusal: undelivered, evaluations });
+        throw undelivered;
+      }
       // A final chain is never due again.
       const due = isFinal(revision.chainType, transition.finalState)
         ? {}
@@ -94,7 +100,7 @@ export async function execute(
     case "hold":
     case "stop":
     case "interrupted":
-      await leaveTrace(parts.attempts, command, situation, revision, { attemptId, readMs }, judgement);
+      await trace(judgement);
       if (judgement.kind !== "hold") throw judgement.refusal;
       return { outcome: "NO_VALID_TRANSITION", chain, evaluations: judgement.evaluations };
   }
@@ -126,13 +132,13 @@ async function chainToJudge(
 }
 
 /** A move whose effect could not be delivered must not happen. */
-function refuseCallback(
+function callbackRefusal(
   registry: Registry,
   { chainType }: ChainTypeRevision,
   { name, finalState }: { readonly name: string; readonly finalState: string },
-): void {
-  if (finalState === DONE || !registry.callbacks.find(chainType, name)) return;
-  throw new Refusal(
+): Refusal | undefined {
+  if (finalState === DONE || !registry.callbacks.find(chainType, name)) return undefined;
+  return new Refusal(
     "NOT_IMPLEMENTED",
     `Transition "${name}" of "${chainType.name}" has a callback, and this version does not deliver callbacks yet. The chain did not move; unregister the callback.`,
     { metadata: { chain_type: chainType.name, transition: name } },

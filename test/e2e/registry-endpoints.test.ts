@@ -140,6 +140,9 @@ describe("endpoints", () => {
     const error = await refusal(one.dispatcher.execute({ chain, createIfAbsent: true }));
     expect([error.code, reasonOf(error)]).toEqual([Code.Unimplemented, "NOT_IMPLEMENTED"]);
     expect((await one.dispatcher.getChain({ chain })).chain?.version).toBe(0n);
+    await expect
+      .poll(async () => (await one.dispatcher.getChain({ chain })).lastAttempt)
+      .toMatchObject({ reason: "NOT_IMPLEMENTED", evaluations: [{ transition: "send" }] });
     await one.registry.unregisterCallback({ chainType: name });
     expect((await one.dispatcher.execute({ chain })).outcome).toBe(Outcome.TRANSITIONED);
   });
