@@ -22,7 +22,7 @@ export const chainColumns = (schema: string): string => `
   ${resourcesOf(schema, "c.id")} as resources`;
 
 /** The mappings of a chain in canonical order: the columns sort by bytes. */
-export const resourcesOf = (schema: string, id: string): string => `
+const resourcesOf = (schema: string, id: string): string => `
   (select json_agg(json_build_array(r.resource_type, r.resource_id) order by r.resource_type, r.resource_id)
      from ${schema}.chain_resource r where r.chain_id = ${id})`;
 

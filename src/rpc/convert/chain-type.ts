@@ -44,7 +44,7 @@ export function chainTypeFromProto(message: ChainTypeMessage): ChainType {
   };
 }
 
-export function chainTypeToProto(chainType: ChainType): ChainTypeMessage {
+function chainTypeToProto(chainType: ChainType): ChainTypeMessage {
   const { name, transitions, states, validator, callback, evaluation, autoExecute, retention } = chainType;
   return create(ChainTypeSchema, {
     name,
