@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
@@ -12,6 +13,7 @@ import { prepareDatabase } from "./prepare-database.ts";
 import { Readiness } from "./readiness.ts";
 import { createGrpcListener } from "./rpc/grpc-listener.ts";
 import { createHttpListener } from "./rpc/http-listener.ts";
+import type { CallListener } from "./rpc/listen.ts";
 import { formatAddress, type ListenAddress, parseAddress, parseLocalAddress } from "./rpc/listen-address.ts";
 import { createOperationsListener } from "./rpc/operations-listener.ts";
 import { createPipeline } from "./rpc/pipeline.ts";
@@ -38,7 +40,10 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const ending = new AbortController();
   const { signal } = ending;
   const metrics = createMetrics();
-  const readiness = new Readiness((isServing) => grpc?.setServing(isServing));
+  const readiness = new Readiness((isServing) => {
+    grpc?.setServing(isServing);
+    if (isServing) log.info("ready: calls are taken");
+  });
   let grpc: ReturnType<typeof createGrpcListener> | undefined;
 
   const operations = createOperationsListener({
@@ -49,7 +54,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   readiness.missing("database", "the database has not been reached yet");
   readiness.missing("registry", "the registry is not loaded yet");
   if (config.registryFile) readiness.missing("registry file", `${config.registryFile} has not been read yet`);
-  const bound = { operations: formatAddress(await operations.start()) };
+  const bound = { operations: formatAddress(await startAt("DISPATCHER_OPERATIONS_ADDRESS", operations)) };
 
   const embedded = config.databaseUrl
     ? undefined
@@ -83,8 +88,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const http = createHttpListener({ address: httpAddress, pipeline });
   const addresses = {
     ...bound,
-    grpc: formatAddress(await grpc.start()),
-    http: formatAddress(await http.start()),
+    grpc: formatAddress(await startAt("DISPATCHER_GRPC_ADDRESS", grpc)),
+    http: formatAddress(await startAt("DISPATCHER_HTTP_ADDRESS", http)),
   };
   log.info(addresses, "listening");
 
@@ -113,6 +118,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     async stop() {
       readiness.stopping();
       await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
+      await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
       ending.abort();
       await following;
       await refresh?.stop();
@@ -123,6 +129,15 @@ export async function startApp(config: Config, log: Log): Promise<App> {
       await operations.stop(0);
     },
   };
+}
+
+/** An address that is taken is told by the setting that says another. */
+function startAt(setting: string, listener: CallListener): Promise<ListenAddress> {
+  return listener.start().catch((cause: Error) => {
+    throw new Error(`${setting}: ${cause.message}. Stop what listens there, or set another address.`, {
+      cause,
+    });
+  });
 }
 
 function portOf(address: ListenAddress): number[] {

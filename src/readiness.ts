@@ -8,6 +8,7 @@ export class Readiness {
   readonly #missing = new Map<Requirement, string>();
   #isStopping = false;
   #hasServed = false;
+  #isServing = false;
   readonly #onChange: (isServing: boolean) => void;
 
   constructor(onChange: (isServing: boolean) => void) {
@@ -57,6 +58,9 @@ export class Readiness {
   }
 
   #tell(): void {
-    this.#onChange(this.#missing.size === 0 && !this.#isStopping);
+    const isServing = this.#missing.size === 0 && !this.#isStopping;
+    if (isServing === this.#isServing) return;
+    this.#isServing = isServing;
+    this.#onChange(isServing);
   }
 }

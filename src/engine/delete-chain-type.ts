@@ -24,5 +24,5 @@ export async function deleteChainType(database: Database, registry: Registry, na
     }
     await registration.raiseVersion();
   });
-  await registry.refresh();
+  await registry.refreshSoon();
 }

@@ -4,7 +4,7 @@ import type { RecordedMove } from "../domain/chain-event.ts";
 import { type ChainTypeRevision, isFinal } from "../domain/chain-type.ts";
 import { contentHash } from "../domain/content-hash.ts";
 import type { Situation } from "../domain/decide.ts";
-import { Refusal } from "../domain/refusal.ts";
+import { Refusal, type RefusalReason } from "../domain/refusal.ts";
 import { canonicalMappings } from "../domain/resource-mapping.ts";
 import type { ChainReading } from "../store/read-chains.ts";
 import { askValidator } from "./ask-validator.ts";
@@ -20,6 +20,9 @@ import { repeatedMove } from "./repeated-move.ts";
 
 /** The longest that one Execute may take, whatever its caller allows. */
 const EXECUTE_CAP_MS = 30_000;
+
+/** Refusals of a commit after which the chain is still the one that was judged. */
+const LEAVES_VERSION: ReadonlySet<RefusalReason> = new Set(["CHAIN_DISABLED", "CLAIMED", "REVISION_CHANGED"]);
 
 /** Load, ask, commit: takes at most one step of one chain, exactly once. */
 export async function execute(
@@ -94,6 +97,12 @@ export async function execute(
         requestId,
         requestHash,
         attemptId,
+      }).catch(async (error: unknown) => {
+        if (error instanceof Refusal && LEAVES_VERSION.has(error.reason)) {
+          // The caller is told why it did not move, whether or not that could be kept.
+          await trace({ kind: "stop", refusal: error, evaluations }).catch(() => undefined);
+        }
+        throw error;
       });
       return resultOfMove(move);
     }

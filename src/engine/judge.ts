@@ -1,4 +1,4 @@
-import type { Transition } from "../domain/chain-type.ts";
+import { type Transition, transitionsFrom } from "../domain/chain-type.ts";
 import { decide, type FinalDecision, type Situation } from "../domain/decide.ts";
 import { type Evaluation, evaluationOf } from "../domain/evaluation.ts";
 import { Refusal } from "../domain/refusal.ts";
@@ -37,6 +37,8 @@ export async function judge(
         if (asked.has(name)) continue;
         asked.add(name);
         const answer = ask(transition, cancel.signal).then((verdict) => {
+          // A validator that was cut short by our own deadline said nothing about itself.
+          if (performance.now() >= limits.deadlineMs - TIMER_EARLINESS_MS) throw deadlineExceeded();
           verdicts.set(name, verdict);
           open.delete(name);
         });
@@ -45,12 +47,13 @@ export async function judge(
         open.set(name, answer);
       }
       await Promise.race(open.values());
-      // A validator that was cut short by our own deadline said nothing about itself.
-      if (performance.now() >= limits.deadlineMs - TIMER_EARLINESS_MS) throw deadlineExceeded();
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const evaluations = [...verdicts].map(([transition, verdict]) => evaluationOf(transition, verdict));
+    const evaluations = transitionsFrom(situation.chainType, situation.chain.state).flatMap(({ name }) => {
+      const verdict = verdicts.get(name);
+      return verdict ? [evaluationOf(name, verdict)] : [];
+    });
     return { kind: "interrupted", refusal: error, evaluations };
   } finally {
     limits.signal.removeEventListener("abort", cancelAll);

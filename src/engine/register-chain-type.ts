@@ -58,7 +58,7 @@ export async function registerChainType(
     await registration.raiseVersion();
     return { current: added, created: true, removedStates };
   });
-  await registry.refresh();
+  await registry.refreshSoon();
   return registered;
 }
 

@@ -17,7 +17,12 @@ export type EndpointRegistration = EndpointPlace &
     | { readonly kind: "callback"; readonly value: Callback }
   );
 
-/** Keeps a local endpoint in this sidecar's memory, any other in the database for all (R27). */
+/**
+ * Keeps a local validator in this sidecar's memory, any other endpoint in the database for all (R27).
+ *
+ * A callback is stored even if it is local: a sidecar that did not know of it would move chains without their effect. To
+ * others a local one means the container beside them, as in a definition.
+ */
 export async function registerEndpoint(
   database: Database,
   registry: Registry,
@@ -31,8 +36,8 @@ export async function registerEndpoint(
   if (local) {
     if (kind === "validator") registry.validators.putLocal(chainType, places, registration.value);
     else registry.callbacks.putLocal(chainType, places, registration.value);
-    return { local };
   }
+  if (local && kind === "validator") return { local };
   await register(database, async (writes) => {
     await writes.lock();
     let changed = false;
@@ -46,7 +51,7 @@ export async function registerEndpoint(
     // An identical registration, as at every start of an application, must not make the replicas read again.
     if (changed) await writes.raiseVersion();
   });
-  await registry.refresh();
+  await registry.refreshSoon();
   return { local };
 }
 
@@ -73,7 +78,7 @@ export async function unregisterEndpoint(
     if (removed > 0) await writes.raiseVersion();
     return removed;
   });
-  await registry.refresh();
+  await registry.refreshSoon();
   return local + shared;
 }
 

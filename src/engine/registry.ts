@@ -92,6 +92,11 @@ export class Registry {
     return this.#nextLook;
   }
 
+  /** Reads what has just been written; a database that goes away afterwards does not undo it, and is read again in time. */
+  async refreshSoon(): Promise<void> {
+    await this.refresh().catch(() => undefined);
+  }
+
   /** A chain whose type is not known here is taken for one that can move. */
   isFinal(chain: Pick<Chain, "chainType" | "state">): boolean {
     const revision = this.find(chain.chainType);

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { Refusal } from "../domain/refusal.ts";
-import { AnswerLost, isContention } from "../store/database-error.ts";
+import { AnswerLost, commitUnknown, isContention, isUnavailable } from "../store/database-error.ts";
 
 export interface OnceOnly<T> {
   /** One try; undefined if a guard did not hold. Every try carries the same id. */
@@ -75,20 +75,7 @@ async function checkPatiently<T>(
   }
 }
 
-function commitUnknown(cause: unknown): Refusal {
-  return new Refusal(
-    "COMMIT_UNKNOWN",
-    "The connection to the database broke around the commit, and whether the write was kept is not known. " +
-      "Repeat the request with the same request_id, or read the chain.",
-    { retryAfterMs: 1000, cause },
-  );
-}
-
 /** Those who collided must not collide again in step. */
 function jitter(attempt: number): Promise<void> {
   return setTimeout(Math.random() * Math.min(20 * 2 ** attempt, 500));
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof Refusal && error.reason === "DATABASE_UNAVAILABLE";
 }

@@ -54,6 +54,11 @@ export class LiveCall implements Call {
     );
   }
 
+  /** True if it was ended before it was answered. */
+  get isEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** From now on the call can no longer be ended. */
   markAnswered(): void {
     this.#answered = true;

@@ -44,6 +44,8 @@ export interface Pipeline {
     handler: StreamHandler,
     wire: Wire<In, Out>,
   ): (input: In, call: LiveCall) => AsyncGenerator<Out, void, undefined>;
+  /** Resolves when the handlers that run now have ended, those too whose callers have gone. */
+  idle(): Promise<void>;
   /** What a caller is told about a call that a listener refused before it was one. Logged and counted. */
   refuse(listener: Listener, method: string, refusal: Refusal): ConnectError;
 }
@@ -73,6 +75,20 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
     call.throwIfOver();
     // The descriptor that decoded it is the one that the handler was mounted for.
     return request as never;
+  }
+
+  const handlers = new Set<Promise<unknown>>();
+
+  /** A handler goes on when nobody waits for its answer any more: a stop waits for it, and its errors are not lost. */
+  function running<T>(method: string, call: LiveCall, handler: Promise<T>): Promise<T> {
+    handlers.add(handler);
+    handler
+      .catch((error: unknown) => {
+        if (call.isEnded && !isTold(error))
+          log.error({ err: error, method }, "internal error after the call");
+      })
+      .finally(() => handlers.delete(handler));
+    return handler;
   }
 
   /** Follows one call and tells log and metrics of its end, once. */
@@ -110,7 +126,7 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
         const progress = follow(wire.listener, name);
         try {
           const request = admit(method, wire, input, call);
-          const answer = await call.whileAwaited(handler(request, call));
+          const answer = await call.whileAwaited(running(name, call, handler(request, call)));
           const output = wire.encode(method, create(method.output, answer as AnswerInit));
           progress.succeeded();
           return output;
@@ -150,6 +166,8 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
         }
       };
     },
+
+    idle: () => Promise.allSettled(handlers).then(() => undefined),
 
     refuse: (listener, method, refusal) => follow(listener, method).failed(refusal),
   };

@@ -25,6 +25,20 @@ export function databaseBusy(cause: unknown): Refusal {
   });
 }
 
+/** The database went away around a commit, and cannot be asked whether it was kept. */
+export function commitUnknown(cause: unknown): Refusal {
+  return new Refusal(
+    "COMMIT_UNKNOWN",
+    "The connection to the database broke around the commit, and whether the write was kept is not known. " +
+      "Repeat the request with the same request_id, or read what is there.",
+    { retryAfterMs: 1000, cause },
+  );
+}
+
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof Refusal && error.reason === "DATABASE_UNAVAILABLE";
+}
+
 /** Classes and codes with which a server says that it cannot serve, rather than that the statement is wrong. */
 const SERVER_GONE = /^(08...|57P0[1-4]|53...|58...|25006)$/;
 /** Deadlock, serialization, lock not available, statement cancelled: the same statement may succeed next time. */

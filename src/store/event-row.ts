@@ -35,6 +35,7 @@ export interface ChainAfter {
   readonly chainType: string;
   readonly resources: readonly [string, string][];
   readonly createTime: string;
+  readonly disabled: boolean;
 }
 
 /** The columns of an EventRow for the event `e`. */
@@ -77,15 +78,16 @@ export function recordedMoveFromRow(row: EventRow): RecordedMove {
       version: event.version,
       resources: (after?.resources ?? []).map(resourceFromPair),
       nextUpdateTime: row.event_next_update_time ?? undefined,
-      disabled: false,
+      disabled: after?.disabled ?? false,
       createTime: new Date(after?.createTime ?? 0),
       updateTime: event.time,
     },
   };
 }
 
-export function chainAfterOf({ chainType, resources, createTime }: Chain): ChainAfter {
-  return { chainType, resources: resources.map(pairFromResource), createTime: createTime.toISOString() };
+export function chainAfterOf({ chainType, resources, createTime, disabled }: Chain): ChainAfter {
+  const mapped = resources.map(pairFromResource);
+  return { chainType, resources: mapped, createTime: createTime.toISOString(), disabled };
 }
 
 export function evaluationFromStored({ deferredUntil, ...rest }: StoredEvaluation): Evaluation {

@@ -2,6 +2,7 @@ import type { EntityManager } from "@mikro-orm/postgresql";
 import type { Callback, ChainType, ChainTypeRevision, Endpoint } from "../domain/chain-type.ts";
 import { statesOf } from "../domain/chain-type.ts";
 import type { Database } from "./database.ts";
+import { commitUnknown, isUnavailable } from "./database-error.ts";
 import { ChainTypeEntity } from "./entities/chain-type-entity.ts";
 import { ChainTypeRevisionEntity } from "./entities/chain-type-revision-entity.ts";
 import { CallbackEndpointEntity, ValidatorEndpointEntity } from "./entities/endpoint-entity.ts";
@@ -67,12 +68,25 @@ export function readRevision(
   });
 }
 
-/** One registration: all of it or nothing, and all replicas told (R28). */
-export function register<T>(
+/**
+ * One registration: all of it or nothing, and all replicas told (R28). Throws a Refusal COMMIT_UNKNOWN if the database went
+ * away around its commit.
+ */
+export async function register<T>(
   database: Database,
   write: (registration: Registration) => Promise<T>,
 ): Promise<T> {
-  return guarded(() => database.orm.em.fork().transactional((em) => write(new Registration(em))));
+  let isCommitting = false;
+  const registered = guarded(() =>
+    database.orm.em.fork().transactional(async (em) => {
+      const result = await write(new Registration(em));
+      isCommitting = true;
+      return result;
+    }),
+  );
+  return registered.catch((error) =>
+    Promise.reject(isCommitting && isUnavailable(error) ? commitUnknown(error) : error),
+  );
 }
 
 /** The writes that one registration may make, in one transaction. */

@@ -140,6 +140,11 @@ describe("endpoints", () => {
     const error = await refusal(one.dispatcher.execute({ chain, createIfAbsent: true }));
     expect([error.code, reasonOf(error)]).toEqual([Code.Unimplemented, "NOT_IMPLEMENTED"]);
     expect((await one.dispatcher.getChain({ chain })).chain?.version).toBe(0n);
+    // No sidecar may move it past an effect that only another knows of.
+    await expect
+      .poll(async () => (await two.registry.listCallbacks({ chainType: name })).callbacks.length)
+      .toBe(2);
+    expect(reasonOf(await refusal(two.dispatcher.execute({ chain })))).toBe("NOT_IMPLEMENTED");
     await expect
       .poll(async () => (await one.dispatcher.getChain({ chain })).lastAttempt)
       .toMatchObject({ reason: "NOT_IMPLEMENTED", evaluations: [{ transition: "send" }] });

@@ -115,7 +115,8 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
 }
 
 /** As PostgreSQL writes a time; empty where the list does not go by time. */
-const DUE_TIME = /^(|-infinity|\d{4,5}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?)$/;
+const DUE_TIME =
+  /^(|-infinity|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?[+-]\d\d(:\d\d)?)$/;
 
 function byHand(request: {
   readonly chain?: Parameters<typeof chainRefFromProto>[0] | undefined;

@@ -609,7 +609,7 @@ export const RegisterCallbackRequestSchema: GenMessage<RegisterCallbackRequest> 
  */
 export type RegisterCallbackResponse = Message<"dispatcher.v1.RegisterCallbackResponse"> & {
   /**
-   * True if the endpoint is local: kept by this sidecar alone, in memory.
+   * True if the endpoint is local: to each sidecar the container beside it.
    *
    * @generated from field: bool local = 1;
    */
@@ -906,8 +906,11 @@ export const RegistryService: GenService<{
     output: typeof CheckValidatorResponseSchema;
   },
   /**
-   * RegisterCallback says where and when the effects of transitions are delivered. Local endpoints are kept as those of
-   * RegisterValidator. Errors: as RegisterValidator.
+   * RegisterCallback says where and when the effects of transitions are delivered.
+   *
+   * It is stored for all sidecars, a loopback or unix endpoint too, since no chain may move past an effect that the sidecar
+   * which executes it does not know of; to another sidecar such an endpoint means the container beside it, unless it is
+   * registered otherwise there. Errors: as RegisterValidator.
    *
    * @generated from rpc dispatcher.v1.RegistryService.RegisterCallback
    */
