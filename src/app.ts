@@ -86,11 +86,15 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   });
   grpc = createGrpcListener({ address: grpcAddress, pipeline });
   const http = createHttpListener({ address: httpAddress, pipeline });
-  const addresses = {
+  const startListeners = async () => ({
     ...bound,
     grpc: formatAddress(await startAt("DISPATCHER_GRPC_ADDRESS", grpc)),
     http: formatAddress(await startAt("DISPATCHER_HTTP_ADDRESS", http)),
-  };
+  });
+  const addresses = await startListeners().catch(async (error: unknown) => {
+    await embedded?.stop();
+    throw error;
+  });
   log.info(addresses, "listening");
 
   const application = config.application ?? "embedded";

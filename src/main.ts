@@ -11,9 +11,12 @@ try {
   const config = parseConfig(readEnvironment());
   const log = createLog(config.logLevel);
   const app = await startApp(config, log);
-  const signal = await Promise.race([askedToStop, app.ended]);
-  log.info({ signal }, "stopping");
-  await app.stop();
+  try {
+    const signal = await Promise.race([askedToStop, app.ended]);
+    log.info({ signal }, "stopping");
+  } finally {
+    await app.stop();
+  }
   process.exit(0);
 } catch (error) {
   // The log may not exist yet, and a person reads this.

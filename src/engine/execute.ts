@@ -34,13 +34,13 @@ export async function execute(
     limits.deadlineMs ?? Number.POSITIVE_INFINITY,
     performance.now() + EXECUTE_CAP_MS,
   );
-  if (command.validatorEndpoint) parts.policy.check(command.validatorEndpoint);
   const requestId = command.dryRun ? "" : command.requestId;
   const requestHash = requestId ? hashOf(command) : "";
 
   const found = await findChain(parts.database, command.ref, requestId);
   const again = (recorded: RecordedMove) => resultOfMove(repeatedMove(recorded, requestId, requestHash));
   if (found.recorded) return again(found.recorded);
+  if (command.validatorEndpoint) parts.policy.check(command.validatorEndpoint);
   const { chain, ...reading } = await chainToJudge(parts, command, found, requestId);
   if (reading.recorded) return again(reading.recorded);
   const readMs = performance.now();

@@ -48,6 +48,13 @@ export async function createChain(
       ]);
       return find();
     },
-    check: find,
+    check: async () => {
+      const found = await find();
+      if (found) return found;
+      // Nothing is in the way, unless the type has been deleted and this sidecar has not heard of it.
+      await registry.refresh();
+      await registry.get(key.chainType);
+      return undefined;
+    },
   });
 }

@@ -64,6 +64,12 @@ export async function unregisterEndpoint(
   url: string,
 ): Promise<number> {
   const places = placesOf(place);
+  const shared = await register(database, async (writes) => {
+    await writes.lock();
+    const removed = await writes.removeEndpoints(kind, place.chainType, places, url);
+    if (removed > 0) await writes.raiseVersion();
+    return removed;
+  });
   const local =
     kind === "validator"
       ? registry.validators.removeLocal(place.chainType, places, (value) => !url || value.url === url)
@@ -72,14 +78,9 @@ export async function unregisterEndpoint(
           places,
           (value) => !url || value.endpoint.url === url,
         );
-  const shared = await register(database, async (writes) => {
-    await writes.lock();
-    const removed = await writes.removeEndpoints(kind, place.chainType, places, url);
-    if (removed > 0) await writes.raiseVersion();
-    return removed;
-  });
   await registry.refreshSoon();
-  return local + shared;
+  // A local callback is stored as well: it is one registration.
+  return kind === "validator" ? local + shared : shared;
 }
 
 function placesOf({ transitions }: EndpointPlace): readonly string[] {

@@ -12,7 +12,7 @@ export interface NewChain {
 }
 
 /**
- * Creates those chains whose key is free, and tells which. Keys must be distinct.
+ * Creates those chains whose key is free and whose type is registered, and tells which. Keys must be distinct.
  *
  * A chain that is not returned exists, perhaps by somebody whose insert this statement waited for: it is found only by a
  * new statement.
@@ -41,6 +41,7 @@ const statement = (schema: string): string => `
   new as (
     insert into ${schema}.chain (id, chain_type, key, state, version, fence, disabled, create_time, update_time)
     select id, chain_type, key, '${NEW}', 0, 0, false, now, now from input, clock_timestamp() as now
+    where exists (select from ${schema}.chain_type t where t.name = input.chain_type)
     order by key
     on conflict (key) do nothing
     returning id

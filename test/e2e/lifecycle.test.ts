@@ -154,6 +154,13 @@ test.each([
   await expect(startSidecar({ databaseUrl, env })).rejects.toThrow(words);
 });
 
+test("an address that is taken is told by its setting", async () => {
+  const databaseUrl = await createTestDatabase();
+  const first = await start({ databaseUrl });
+  const env = { DISPATCHER_GRPC_ADDRESS: first.grpc };
+  await expect(startSidecar({ databaseUrl, env })).rejects.toThrow(/DISPATCHER_GRPC_ADDRESS: .*EADDRINUSE/);
+});
+
 test("the API over unix sockets; a socket file left behind is replaced", async () => {
   const folder = await temporaryFolder();
   const databaseUrl = await createTestDatabase();

@@ -158,6 +158,8 @@ describe("revisions", () => {
     await one.dispatcher.deleteChain({ chain: byId(chain?.id ?? "") });
     await one.registry.deleteChainType({ name });
     expect(reasonOf(await refusal(one.registry.getChainType({ name })))).toBe("CHAIN_TYPE_NOT_FOUND");
+    // The other sidecar may not have heard of it yet, and makes no chain of it all the same.
+    expect(reasonOf(await refusal(two.dispatcher.getOrCreateChain({ key })))).toBe("CHAIN_TYPE_NOT_FOUND");
   });
 
   test("listed by name, page by page", async () => {

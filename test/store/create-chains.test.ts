@@ -79,3 +79,9 @@ test("a subset finds the chains that include it, at most ten", async () => {
   ).toEqual([chains[3]?.id]);
   expect(await findChainsIncluding(database, "other", [common])).toEqual([]);
 });
+
+test("no chain is made of a type that is not registered", async () => {
+  const resources = [{ resourceType: "order", resourceId: "typeless" }];
+  const chain = { id: uuidv7(), chainType: "deleted", key: chainKey("deleted", resources), resources };
+  expect(await createChains(database, [chain])).toEqual(new Set());
+});
