@@ -62,6 +62,16 @@ describe.each(listeners)("over %s", (listener) => {
     );
   });
 
+  test("a hold is of one version: after a move the transition is asked again", async () => {
+    const notBefore = timestampFromMs(Date.now() + 60_000);
+    shop.answer({ end: { verdict: Answer.INVALID, errors: ["too early"], notBefore } });
+    const { ref } = await shop.makeChain(listener);
+    await api().dispatcher.execute({ chain: ref });
+    await api().dispatcher.setChainState({ chain: ref, state: "middle" });
+    shop.answer({ end: valid });
+    expect((await api().dispatcher.execute({ chain: ref })).chain?.state).toBe("done");
+  });
+
   test("refused before anybody is asked: disabled, another version, claimed by someone else", async () => {
     shop.answer({ one: valid });
     const { ref, id } = await shop.makeChain(listener);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { updateChain } from "../../src/engine/change-chain.ts";
+import { deleteChain, setChainState, updateChain } from "../../src/engine/change-chain.ts";
 import { commitMove } from "../../src/engine/commit-move.ts";
 import { getOrCreateChain } from "../../src/engine/get-or-create-chain.ts";
 import { Registry } from "../../src/engine/registry.ts";
@@ -79,6 +79,32 @@ describe("a commit whose answer is lost", () => {
     expect((await listEvents(direct, chain.id, undefined, 10)).map(({ kind }) => kind)).toEqual(["UPDATED"]);
   });
 
+  test("a state is set once", async () => {
+    const chain = await makeChain(direct);
+    const cuts = proxy.cuts();
+    proxy.cutAnswerTo("'STATE_SET', true");
+    const by = { ref: { id: chain.id }, requestedBy: "me", reason: "because" };
+    const set = await setChainState(database, registry, { ...by, state: "paid" });
+    expect(proxy.cuts()).toBe(cuts + 1);
+    expect(set.chain).toMatchObject({ state: "paid", version: 1 });
+    expect(set.move?.event).toMatchObject({ kind: "STATE_SET", version: 1 });
+    expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
+  });
+
+  test("a chain is deleted once", async () => {
+    const chain = await makeChain(direct);
+    const cuts = proxy.cuts();
+    proxy.cutAnswerTo("'DELETED', false");
+    await deleteChain(database, {
+      ref: { id: chain.id },
+      requestedBy: "me",
+      reason: "because",
+      force: false,
+    });
+    expect(proxy.cuts()).toBe(cuts + 1);
+    expect((await listEvents(direct, chain.id, undefined, 10)).map(({ kind }) => kind)).toEqual(["DELETED"]);
+  });
+
   test("no place in the pool is lost", async () => {
     await Promise.all(Array.from({ length: 8 }, () => database.read("select 1", [])));
   });
@@ -100,4 +126,21 @@ test("a loser is told who was faster, and a repetition gets the recorded answer"
   await expect(
     commitMove(database, registry, moveOf(chain, { requestId: "twice", requestHash: "other" })),
   ).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED" });
+});
+
+test("a move that loses to an operator or to a new revision is told so", async () => {
+  const disabled = await makeChain(direct);
+  await updateChain(database, { ref: { id: disabled.id }, requestedBy: "me", reason: "", disabled: true });
+  await expect(commitMove(database, registry, moveOf(disabled))).rejects.toMatchObject({
+    reason: "CHAIN_DISABLED",
+  });
+
+  const chain = await makeChain(direct);
+  const older = moveOf(chain, { finalState: "lost", revision: 0 });
+  await expect(commitMove(database, registry, older)).rejects.toMatchObject({ reason: "REVISION_CHANGED" });
+
+  await deleteChain(database, { ref: { id: chain.id }, requestedBy: "me", reason: "", force: false });
+  await expect(commitMove(database, registry, moveOf(chain))).rejects.toMatchObject({
+    reason: "CHAIN_NOT_FOUND",
+  });
 });
