@@ -68,40 +68,35 @@ export async function addChainResources(
   database: Database,
   command: ByHand & { readonly resources: readonly ResourceMapping[] },
 ): Promise<Chain> {
-  const chain = await getChain(database, command.ref);
-  const all = canonicalMappings([...chain.resources, ...command.resources]);
-  if (all.length > MOST_RESOURCES) {
-    throw new Refusal(
-      "INVALID_REQUEST",
-      `A chain has at most ${MOST_RESOURCES} resources; chain ${chain.id} would have ${all.length}.`,
-      {
-        problems: [
-          {
-            field: "resources",
-            message: `would make ${all.length} resources in all, above ${MOST_RESOURCES}`,
-          },
-        ],
-      },
-    );
-  }
-  const formerKey = chainKey(chain.chainType, chain.resources);
-  const key = chainKey(chain.chainType, all);
-  if (key.equals(formerKey)) {
+  const known = await getChain(database, command.ref);
+  await changeOnce(database, command, known, async (write, chain) => {
+    const { added, ...keys } = additionTo(chain, command.resources);
+    if (added.length > 0) return addResources(database, write, { ...keys, added });
     refuseVersion(chain, command.expectedVersion);
-    return chain;
+    return true;
+  }).catch((cause) =>
+    Promise.reject(violatedConstraint(cause) === "one_chain_per_key" ? resourcesTaken(known, cause) : cause),
+  );
+  return getChain(database, { id: known.id });
+}
+
+/** What a chain lacks of these resources, and how its key changes with them. */
+function additionTo(chain: Chain, resources: readonly ResourceMapping[]) {
+  const all = canonicalMappings([...chain.resources, ...resources]);
+  if (all.length > MOST_RESOURCES) {
+    const message = `would make ${all.length} resources in all, above ${MOST_RESOURCES}`;
+    throw new Refusal("INVALID_REQUEST", `Chain ${chain.id}: the addition ${message}.`, {
+      problems: [{ field: "resources", message }],
+    });
   }
-  const had = new Set(
-    chain.resources.map(({ resourceType, resourceId }) => JSON.stringify([resourceType, resourceId])),
-  );
-  const added = all.filter(
-    ({ resourceType, resourceId }) => !had.has(JSON.stringify([resourceType, resourceId])),
-  );
-  await changeOnce(database, command, chain, (write) =>
-    addResources(database, write, { formerKey, key, added }),
-  ).catch((cause) =>
-    Promise.reject(violatedConstraint(cause) === "one_chain_per_key" ? resourcesTaken(chain, cause) : cause),
-  );
-  return getChain(database, { id: chain.id });
+  const textOf = ({ resourceType, resourceId }: ResourceMapping) =>
+    JSON.stringify([resourceType, resourceId]);
+  const had = new Set(chain.resources.map(textOf));
+  return {
+    formerKey: chainKey(chain.chainType, chain.resources),
+    key: chainKey(chain.chainType, all),
+    added: all.filter((resource) => !had.has(textOf(resource))),
+  };
 }
 
 export async function deleteChain(
@@ -116,27 +111,28 @@ export async function deleteChain(
 }
 
 /**
- * Writes once (R11), or says which guard did not hold. Comes back with the chain as it was before: whoever moved it in the
+ * Writes once (R11), on the chain as it is then, or says which guard did not hold. Comes back with the chain as it was before: whoever moved it in the
  * meantime made the write wait, not fail, unless a version was expected.
  */
 async function changeOnce(
   database: Database,
   { expectedVersion, requestedBy, reason }: ByHand,
   known: Chain,
-  write: (write: AdminWrite) => Promise<boolean>,
+  write: (write: AdminWrite, chain: Chain) => Promise<boolean>,
   { refuseClaim = false } = {},
 ): Promise<Chain> {
   const ids = { eventId: uuidv7(), noteId: uuidv7() };
   let chain = known;
   return settle({
     write: async () => {
-      const written = await write({
+      const admin = {
         ...ids,
         chainId: chain.id,
         expectedVersion: expectedVersion ?? chain.version,
         requestedBy,
         reason,
-      }).catch((error) => {
+      };
+      const written = await write(admin, chain).catch((error) => {
         // The try before, whose answer was lost, was carried out after all.
         if (violatedConstraint(error) === "chain_event_pkey") return false;
         throw error;

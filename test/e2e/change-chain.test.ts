@@ -175,6 +175,14 @@ describe.each(listeners)("over %s", (listener) => {
     ]);
   });
 
+  test("two additions at once are both made", async () => {
+    const { id, ref } = await make(mapping("a"));
+    const more = Array.from({ length: 4 }, (_, index) => mapping(`more-${index}`));
+    await Promise.all(more.map((resource) => api().addChainResources({ chain: ref, resources: [resource] })));
+    expect((await api().getChain({ chain: ref })).chain?.resources).toHaveLength(5);
+    expect(await history(id)).toHaveLength(4);
+  });
+
   test("DeleteChain frees the key, keeps the history, and waits for a living claim unless forced", async () => {
     const a = mapping("a");
     const { id, ref } = await make(a);
