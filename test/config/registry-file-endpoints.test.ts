@@ -1,20 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { Refusal } from "../../src/domain/refusal.ts";
+import { endpointProblem } from "../../src/engine/endpoint-problem.ts";
 import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
 import { parseRegistryFile } from "../../src/registry-file/parse.ts";
 import { chainTypeFile, problemsOf } from "../support/registry-file.ts";
 
 describe("endpoints in a file", () => {
   const policy = createEndpointPolicy({ allow: [], ownPorts: [7480] });
-  const checkEndpoint = (url: string) => {
-    try {
-      policy.check(url);
-      return undefined;
-    } catch (error) {
-      if (error instanceof Refusal) return error.message;
-      throw error;
-    }
-  };
+  const checkEndpoint = (url: string) => endpointProblem(policy, url);
   const check = (text: string) =>
     parseRegistryFile(
       text,

@@ -1,56 +1,29 @@
-import { randomUUID } from "node:crypto";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CallbackMode } from "../../gen/ts/dispatcher/v1/chain_type_pb.ts";
 import { Outcome } from "../../gen/ts/dispatcher/v1/evaluation_pb.ts";
 import { EndpointSource } from "../../gen/ts/dispatcher/v1/registry_service_pb.ts";
 import { Verdict } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
-import { type Clients, createClients, reasonOf } from "../support/client.ts";
-import { createTestDatabase } from "../support/database.ts";
-import { type Sidecar, startSidecar } from "../support/sidecar.ts";
+import { type Clients, reasonOf } from "../support/client.ts";
+import { letter, refusal, startTwoSidecars, type TwoSidecars, unique } from "../support/two-sidecars.ts";
 import { startGrpcValidator, startHttpValidator, type ValidatorHost } from "../support/validator-host.ts";
 
-let sidecars: Sidecar[];
+let started: TwoSidecars;
+let sidecars: TwoSidecars["sidecars"];
 let one: Clients;
 let two: Clients;
 let host: ValidatorHost;
 
 beforeAll(async () => {
-  const databaseUrl = await createTestDatabase();
-  const env = { DISPATCHER_ENDPOINT_ALLOW: "validators.example:*" };
-  sidecars = await Promise.all([1, 2].map(() => startSidecar({ databaseUrl, env })));
-  [one, two] = sidecars.map(({ grpc }) => createClients(grpc)) as [Clients, Clients];
-  host = await startGrpcValidator(() => ({ verdict: Verdict.VALID }));
+  started = await startTwoSidecars();
+  ({ sidecars, one, two, host } = started);
 });
-afterAll(async () => {
-  await host.stop();
-  await Promise.all(sidecars.map((sidecar) => sidecar.stop()));
-});
-
-const definition = (name: string, finalState = "sent") => ({
-  name,
-  transitions: [
-    { name: "send", finalState },
-    { name: "close", finalState: "done" },
-  ],
-  states: [
-    { name: "new", transitions: ["send"] },
-    { name: finalState, transitions: ["close"] },
-  ],
-});
-const unique = (what: string) => `${what}-${randomUUID()}`;
-
-async function refusal(call: Promise<unknown>): Promise<ConnectError> {
-  return call.then(
-    () => expect.fail("it was not refused"),
-    (error: unknown) => ConnectError.from(error),
-  );
-}
+afterAll(() => started.end());
 
 describe("endpoints", () => {
   test("a local one is this sidecar's alone and wins; a shared one is everybody's", async () => {
     const name = unique("letter");
-    const chainType = { ...definition(name), validator: { url: "grpc://127.0.0.1:9999" } };
+    const chainType = { ...letter(name), validator: { url: "grpc://127.0.0.1:9999" } };
     await one.registry.registerChainType({ chainType });
     const shared = "grpc://validators.example:9000";
     expect(await one.registry.registerValidator({ chainType: name, endpoint: shared })).toMatchObject({
@@ -92,7 +65,7 @@ describe("endpoints", () => {
     ["no port", "grpc://127.0.0.1", Code.InvalidArgument, "INVALID_REQUEST"],
   ])("refused: %s", async (_, endpoint, code, reason) => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     const error = await refusal(one.registry.registerValidator({ chainType: name, endpoint }));
     expect([error.code, reasonOf(error)]).toEqual([code, reason]);
     expect(error.rawMessage).not.toContain("secret");
@@ -101,7 +74,7 @@ describe("endpoints", () => {
 
   test("refused: the sidecar's own listeners", async () => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     for (const own of [
       sidecars[0]?.grpc,
       sidecars[0]?.http,
@@ -116,7 +89,7 @@ describe("endpoints", () => {
 
   test("refused: an unknown transition", async () => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     const request = { chainType: name, transitions: ["nope"], endpoint: host.url };
     expect(reasonOf(await refusal(one.registry.registerValidator(request)))).toBe("TRANSITION_NOT_FOUND");
   });
@@ -124,7 +97,7 @@ describe("endpoints", () => {
   test("a callback is registered and shown, and no chain moves past one that is not delivered yet", async () => {
     const name = unique("letter");
     await one.registry.registerChainType({
-      chainType: { ...definition(name), validator: { url: host.url } },
+      chainType: { ...letter(name), validator: { url: host.url } },
     });
     await one.registry.registerCallback({
       chainType: name,
@@ -170,7 +143,7 @@ describe("CheckValidator says in words what is wrong", () => {
     ["no verdict", () => startGrpcValidator(() => ({})), false, /without a verdict.*VERDICT_VALID/],
   ])("%s", async (_, start, usable, words) => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     const validator = await start();
     const checked = await one.registry.checkValidator({
       chainType: name,
@@ -184,7 +157,7 @@ describe("CheckValidator says in words what is wrong", () => {
 
   test("no endpoint at all", async () => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     const checked = await one.registry.checkValidator({ chainType: name, transition: "send" });
     expect(checked).toMatchObject({ usable: false });
     expect(checked.explanation).toContain("call RegisterValidator");

@@ -1,55 +1,27 @@
-import { randomUUID } from "node:crypto";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Verdict } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
 import { BadRequestSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
-import { type Clients, createClients, reasonOf } from "../support/client.ts";
-import { createTestDatabase } from "../support/database.ts";
-import { type Sidecar, startSidecar } from "../support/sidecar.ts";
-import { startGrpcValidator, type ValidatorHost } from "../support/validator-host.ts";
+import { type Clients, reasonOf } from "../support/client.ts";
+import { letter, refusal, startTwoSidecars, type TwoSidecars, unique } from "../support/two-sidecars.ts";
+import type { ValidatorHost } from "../support/validator-host.ts";
 
-let sidecars: Sidecar[];
+let started: TwoSidecars;
 let one: Clients;
 let two: Clients;
 let host: ValidatorHost;
 
 beforeAll(async () => {
-  const databaseUrl = await createTestDatabase();
-  const env = { DISPATCHER_ENDPOINT_ALLOW: "validators.example:*" };
-  sidecars = await Promise.all([1, 2].map(() => startSidecar({ databaseUrl, env })));
-  [one, two] = sidecars.map(({ grpc }) => createClients(grpc)) as [Clients, Clients];
-  host = await startGrpcValidator(() => ({ verdict: Verdict.VALID }));
+  started = await startTwoSidecars();
+  ({ one, two, host } = started);
 });
-afterAll(async () => {
-  await host.stop();
-  await Promise.all(sidecars.map((sidecar) => sidecar.stop()));
-});
+afterAll(() => started.end());
 
-const definition = (name: string, finalState = "sent") => ({
-  name,
-  transitions: [
-    { name: "send", finalState },
-    { name: "close", finalState: "done" },
-  ],
-  states: [
-    { name: "new", transitions: ["send"] },
-    { name: finalState, transitions: ["close"] },
-  ],
-});
-const unique = (what: string) => `${what}-${randomUUID()}`;
 const byId = (id: string) => ({ value: { case: "id" as const, value: id } });
-
-async function refusal(call: Promise<unknown>): Promise<ConnectError> {
-  return call.then(
-    () => expect.fail("it was not refused"),
-    (error: unknown) => ConnectError.from(error),
-  );
-}
 
 describe("revisions", () => {
   test("new content is a new revision; content that is stored already changes nothing", async () => {
     const name = unique("letter");
-    const [v1, v2] = [definition(name), { ...definition(name), validator: { url: host.url } }];
+    const [v1, v2] = [letter(name), { ...letter(name), validator: { url: host.url } }];
     expect(await one.registry.registerChainType({ chainType: v1 })).toMatchObject({
       created: true,
       current: { revision: 1n },
@@ -71,9 +43,9 @@ describe("revisions", () => {
 
   test("every replica acts on a new revision within a second", async () => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     await one.registry.registerChainType({
-      chainType: { ...definition(name), validator: { url: host.url } },
+      chainType: { ...letter(name), validator: { url: host.url } },
     });
     await expect
       .poll(async () => (await two.registry.getChainType({ name })).currentRevision, {
@@ -85,7 +57,7 @@ describe("revisions", () => {
 
   test("an unknown type is looked up once before it is refused", async () => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     const key = { chainType: name, resources: [{ resourceType: "a", resourceId: "b" }] };
     expect((await two.dispatcher.getOrCreateChain({ key })).created).toBe(true);
     const error = await refusal(
@@ -96,13 +68,13 @@ describe("revisions", () => {
 
   test("a revision that removes a state in which chains stand is refused with their count", async () => {
     const name = unique("letter");
-    const chainType = { ...definition(name), validator: { url: host.url } };
+    const chainType = { ...letter(name), validator: { url: host.url } };
     await one.registry.registerChainType({ chainType });
     for (const resourceId of ["1", "2", "3"]) {
       const key = { chainType: name, resources: [{ resourceType: "letter", resourceId }] };
       await one.dispatcher.execute({ chain: { value: { case: "key", value: key } }, createIfAbsent: true });
     }
-    const without = { ...definition(name, "posted"), validator: { url: host.url } };
+    const without = { ...letter(name, "posted"), validator: { url: host.url } };
     const planned = await one.registry.registerChainType({ chainType: without, validateOnly: true });
     expect(planned).toMatchObject({ created: true, removedStates: [{ state: "sent", chains: 3n }] });
     const error = await refusal(one.registry.registerChainType({ chainType: without }));
@@ -143,7 +115,7 @@ describe("revisions", () => {
     ["auto_execute", { autoExecute: {} }],
     ["retention", { retention: { deleteEventsAfter: { seconds: 7200n } } }],
   ])("what this version would not carry out is refused: %s", async (what, part) => {
-    const cycleFree = { ...definition(unique("later")), ...part };
+    const cycleFree = { ...letter(unique("later")), ...part };
     const error = await refusal(one.registry.registerChainType({ chainType: cycleFree }));
     expect([error.code, reasonOf(error)]).toEqual([Code.Unimplemented, "NOT_IMPLEMENTED"]);
     expect(error.rawMessage).toContain(what);
@@ -151,7 +123,7 @@ describe("revisions", () => {
 
   test("deleted only without chains", async () => {
     const name = unique("letter");
-    await one.registry.registerChainType({ chainType: definition(name) });
+    await one.registry.registerChainType({ chainType: letter(name) });
     const key = { chainType: name, resources: [{ resourceType: "a", resourceId: "b" }] };
     const { chain } = await one.dispatcher.getOrCreateChain({ key });
     expect(reasonOf(await refusal(one.registry.deleteChainType({ name })))).toBe("CHAIN_TYPE_IN_USE");
@@ -164,7 +136,7 @@ describe("revisions", () => {
 
   test("listed by name, page by page", async () => {
     for (const name of ["zz-1", "zz-2", "zz-\u{10000}", "zz-\uffff"]) {
-      await one.registry.registerChainType({ chainType: definition(name) });
+      await one.registry.registerChainType({ chainType: letter(name) });
     }
     const names: string[] = [];
     let pageToken = "";
