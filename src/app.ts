@@ -54,16 +54,21 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   readiness.missing("database", "the database has not been reached yet");
   readiness.missing("registry", "the registry is not loaded yet");
   if (config.registryFile) readiness.missing("registry file", `${config.registryFile} has not been read yet`);
-  const bound = { operations: formatAddress(await startAt("DISPATCHER_OPERATIONS_ADDRESS", operations)) };
+  // Let go of in reverse order, by the stop or by a start that fails.
+  await using acquired = new AsyncDisposableStack();
+  const operationsBound = await startAt("DISPATCHER_OPERATIONS_ADDRESS", operations);
+  acquired.defer(() => operations.stop(0));
 
   const embedded = config.databaseUrl
     ? undefined
     : await startEmbeddedPostgres(config.dataDir, (line) =>
         log.debug({ postgres: line }, "embedded database"),
       );
+  acquired.defer(() => embedded?.stop());
   const url = config.databaseUrl ?? embedded?.url ?? "";
   const { schema, poolSize, direct, migrate: mode } = config;
   const database = await openDatabase({ url, schema, poolSize, direct: direct || embedded !== undefined });
+  acquired.defer(() => database.close());
   const registry = new Registry(database);
   const policy = createEndpointPolicy({
     allow: config.endpointAllow,
@@ -73,9 +78,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const validators = createValidatorClient({
     ca: config.validatorCaFile ? await readFile(config.validatorCaFile) : undefined,
   });
+  acquired.defer(() => validators.close());
   const attempts = new AttemptKeeper(database, (error) =>
     log.warn({ err: error }, "an attempt was not kept"),
   );
+  acquired.defer(() => attempts.flush());
   const parts: ExecuteParts = { database, registry, validators, policy, attempts };
 
   const pipeline = createPipeline({
@@ -86,15 +93,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   });
   grpc = createGrpcListener({ address: grpcAddress, pipeline });
   const http = createHttpListener({ address: httpAddress, pipeline });
-  const startListeners = async () => ({
-    ...bound,
+  const addresses = {
+    operations: formatAddress(operationsBound),
     grpc: formatAddress(await startAt("DISPATCHER_GRPC_ADDRESS", grpc)),
     http: formatAddress(await startAt("DISPATCHER_HTTP_ADDRESS", http)),
-  });
-  const addresses = await startListeners().catch(async (error: unknown) => {
-    await embedded?.stop();
-    throw error;
-  });
+  };
   log.info(addresses, "listening");
 
   const application = config.application ?? "embedded";
@@ -116,21 +119,22 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const ended = new Promise<never>((_, reject) => {
     prepare().catch(reject);
   });
+  acquired.defer(async () => {
+    ending.abort();
+    await following;
+    await refresh?.stop();
+  });
+  acquired.defer(async () => {
+    await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
+    await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
+  });
 
+  const held = acquired.move();
   return {
     ended,
-    async stop() {
+    stop() {
       readiness.stopping();
-      await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
-      await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
-      ending.abort();
-      await following;
-      await refresh?.stop();
-      await attempts.flush();
-      await validators.close();
-      await database.close();
-      await embedded?.stop();
-      await operations.stop(0);
+      return held.disposeAsync();
     },
   };
 }

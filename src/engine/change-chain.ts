@@ -128,7 +128,7 @@ async function changeOnce(
       const admin = {
         ...ids,
         chainId: chain.id,
-        expectedVersion: expectedVersion ?? chain.version,
+        version: expectedVersion ?? chain.version,
         requestedBy,
         reason,
       };

@@ -5,6 +5,7 @@ import type { JsonObject } from "../domain/json.ts";
 import type { Verdict } from "../domain/verdict.ts";
 import type { EndpointPolicy } from "../outbound/endpoint-policy.ts";
 import type { ValidatorClient } from "../outbound/validator-client.ts";
+import { notRegistered, validatorOf } from "./ask-validator.ts";
 import { transitionNotFound } from "./register-endpoint.ts";
 import type { Registry } from "./registry.ts";
 
@@ -37,12 +38,8 @@ export async function checkValidator(
   const transition = chainType.transitions.find(named(command.transition));
   if (!transition) throw transitionNotFound(chainType, command.transition);
   if (command.endpoint) policy.check(command.endpoint);
-  const inForce = registry.validators.find(chainType, transition.name)?.value;
-  const endpoint = command.endpoint ? { url: command.endpoint, timeoutMs: inForce?.timeoutMs } : inForce;
-  if (!endpoint) {
-    const message = `transition "${transition.name}" has no validator: call RegisterValidator, or name one in the definition`;
-    return { verdict: { kind: "ERROR", reason: "NOT_REGISTERED", message } };
-  }
+  const endpoint = validatorOf(registry, chainType, transition.name, command.endpoint);
+  if (!endpoint) return { verdict: notRegistered(chainType, transition.name) };
   const from = chainType.states.find(({ transitions }) => transitions.includes(transition.name));
   const time = new Date();
   const chain = {

@@ -41,20 +41,18 @@ export async function registerChainType(
   const hash = contentHash(chainType);
   const registered = await register(database, async (registration) => {
     await registration.lock();
-    const { current, revisions } = await registration.findRevisions(chainType.name);
-    const inForce = revisions.find(({ revision }) => revision === current);
-    if (inForce && revisions.some((stored) => stored.contentHash === hash)) {
+    const inForce = await registration.findCurrent(chainType.name);
+    if (inForce && (await registration.isStored(chainType.name, hash))) {
       return { current: inForce, created: false, removedStates: [] };
     }
     if (!inForce) await refuseTooMany(registration);
     const removedStates = inForce ? await removedFrom(registration, inForce.chainType, chainType) : [];
-    const next = (revisions[0]?.revision ?? 0) + 1;
     if (validateOnly) {
       const planned = { chainType, revision: 0, contentHash: hash, createTime: new Date() };
       return { current: planned, created: true, removedStates };
     }
     refuseStatesInUse(chainType.name, removedStates);
-    const added = await registration.addRevision(chainType, next, hash);
+    const added = await registration.addRevision(chainType, hash);
     await registration.raiseVersion();
     return { current: added, created: true, removedStates };
   });

@@ -8,7 +8,8 @@ export interface AdminWrite {
   /** Id of the note that is written if the write runs over an expired claim. */
   readonly noteId: string;
   readonly chainId: string;
-  readonly expectedVersion?: number | undefined;
+  /** The version that is written on. */
+  readonly version: number;
   readonly requestedBy: string;
   readonly reason: string;
 }
@@ -32,7 +33,7 @@ export async function setState(
       from held h
       where c.id = h.id and c.version = h.version
         and exists (select from ${schema}.chain_type t where t.name = c.chain_type and $7 = any(t.states))
-      returning c.id, c.version, c.update_time as time, c.chain_type, c.create_time, h.state as from_state`,
+      returning c.id, c.version, c.update_time as time, h.state as from_state`,
     event: `
       insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, from_state, final_state, revision,
         requested_by, reason, event_time)
@@ -129,7 +130,7 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
   const rows = await database.query(
     `with held as materialized (
        select id, state, version, coalesce(claim_expiry <= clock_timestamp(), false) as claim_expired from ${schema}.chain
-       where id = $1 and ($4::bigint is null or version = $4) for no key update
+       where id = $1 and version = $4::bigint for no key update
      ),
      changed as (${parts.change}),
      noted as (${parts.event}),
@@ -143,7 +144,7 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
       write.chainId,
       write.eventId,
       write.noteId,
-      write.expectedVersion ?? null,
+      write.version,
       write.requestedBy,
       write.reason,
       ...parts.values,

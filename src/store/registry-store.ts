@@ -106,17 +106,16 @@ export class Registration {
     await this.#em.execute("update ??.registry_version set version = version + 1", [this.#schema]);
   }
 
-  /** The revisions of a chain type, the newest first, and which is current. */
-  async findRevisions(
-    name: string,
-  ): Promise<{ current?: number | undefined; revisions: ChainTypeRevision[] }> {
+  async findCurrent(name: string): Promise<ChainTypeRevision | undefined> {
     const type = await this.#em.findOne(ChainTypeEntity, { name });
-    const rows = await this.#em.find(
-      ChainTypeRevisionEntity,
-      { chainType: name },
-      { orderBy: { revision: "desc" } },
-    );
-    return { current: type?.currentRevision, revisions: rows.map(revisionFromEntity) };
+    if (!type) return undefined;
+    const place = { chainType: name, revision: type.currentRevision };
+    return revisionFromEntity(await this.#em.findOneOrFail(ChainTypeRevisionEntity, place));
+  }
+
+  /** True if any revision, current or not, has this content. */
+  async isStored(name: string, contentHash: string): Promise<boolean> {
+    return (await this.#em.count(ChainTypeRevisionEntity, { chainType: name, contentHash })) > 0;
   }
 
   countChainTypes(): Promise<number> {
@@ -133,8 +132,14 @@ export class Registration {
     return Number(row?.count ?? 0);
   }
 
-  async addRevision(chainType: ChainType, revision: number, contentHash: string): Promise<ChainTypeRevision> {
-    await this.makeCurrent(chainType, revision);
+  /** Makes it current. Revisions are never deleted alone, so that their count is the newest's number. */
+  async addRevision(chainType: ChainType, contentHash: string): Promise<ChainTypeRevision> {
+    const revision = 1 + (await this.#em.count(ChainTypeRevisionEntity, { chainType: chainType.name }));
+    await this.#em.upsert(ChainTypeEntity, {
+      name: chainType.name,
+      currentRevision: revision,
+      states: statesOf(chainType),
+    });
     await this.#em.insert(ChainTypeRevisionEntity, {
       chainType: chainType.name,
       revision,
@@ -147,14 +152,6 @@ export class Registration {
       revision,
     });
     return revisionFromEntity(row);
-  }
-
-  async makeCurrent(chainType: ChainType, revision: number): Promise<void> {
-    await this.#em.upsert(ChainTypeEntity, {
-      name: chainType.name,
-      currentRevision: revision,
-      states: statesOf(chainType),
-    });
   }
 
   async deleteChainType(name: string): Promise<boolean> {

@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deleteChain, setChainState, updateChain } from "../../src/engine/change-chain.ts";
 import { commitMove } from "../../src/engine/commit-move.ts";
 import { getOrCreateChain } from "../../src/engine/get-or-create-chain.ts";
+import { registerChainType } from "../../src/engine/register-chain-type.ts";
 import { Registry } from "../../src/engine/registry.ts";
+import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { listEvents } from "../../src/store/list-events.ts";
 import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
-import { makeChain, moveOf, openMigratedDatabase, readChain } from "../support/store.ts";
+import { makeChain, moveOf, openMigratedDatabase, orderType, readChain } from "../support/store.ts";
 
 let direct: Database & { url: string };
 let proxy: CuttingProxy;
@@ -26,14 +28,22 @@ afterAll(async () => {
   await direct.close();
 });
 
+/** Carries out a write, the answer to whose statement is lost on the wire: this one did happen. */
+async function losingTheAnswerTo<T>(statement: string, write: () => Promise<T>): Promise<T> {
+  const cuts = proxy.cuts();
+  proxy.cutAnswerTo(statement);
+  const result = await write();
+  expect(proxy.cuts()).toBe(cuts + 1);
+  return result;
+}
+
 describe("a commit whose answer is lost", () => {
   test("is found to be our own success", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain, { requestId: "once", requestHash: "h" });
-    const cuts = proxy.cuts();
-    proxy.cutAnswerTo("'TRANSITIONED', true");
-    const recorded = await commitMove(database, registry, move);
-    expect(proxy.cuts()).toBe(cuts + 1);
+    const recorded = await losingTheAnswerTo("'TRANSITIONED', true", () =>
+      commitMove(database, registry, move),
+    );
     expect(recorded.event).toMatchObject({ id: move.eventId, version: 1, finalState: "paid" });
     expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
   });
@@ -52,40 +62,37 @@ describe("a commit whose answer is lost", () => {
   });
 
   test("a chain whose creation was not answered is created once, and reported as created", async () => {
-    const cuts = proxy.cuts();
-    proxy.cutAnswerTo("returning id");
     const key = {
       chainType: "order",
       resources: [{ resourceType: "order", resourceId: "lost" }],
       match: "EXACT" as const,
     };
-    expect(await getOrCreateChain(database, registry, key)).toMatchObject({ created: true });
-    expect(proxy.cuts()).toBe(cuts + 1);
+    expect(
+      await losingTheAnswerTo("returning id", () => getOrCreateChain(database, registry, key)),
+    ).toMatchObject({ created: true });
     expect(await getOrCreateChain(database, registry, key)).toMatchObject({ created: false });
   });
 
   test("a change by hand is made once", async () => {
     const chain = await makeChain(direct);
-    const cuts = proxy.cuts();
-    proxy.cutAnswerTo("'UPDATED', false");
-    await updateChain(database, {
-      ref: { id: chain.id },
-      requestedBy: "me",
-      reason: "because",
-      disabled: true,
-    });
-    expect(proxy.cuts()).toBe(cuts + 1);
+    await losingTheAnswerTo("'UPDATED', false", () =>
+      updateChain(database, {
+        ref: { id: chain.id },
+        requestedBy: "me",
+        reason: "because",
+        disabled: true,
+      }),
+    );
     expect(await readChain(direct, chain.id)).toMatchObject({ disabled: true, version: 0 });
     expect((await listEvents(direct, chain.id, undefined, 10)).map(({ kind }) => kind)).toEqual(["UPDATED"]);
   });
 
   test("a state is set once", async () => {
     const chain = await makeChain(direct);
-    const cuts = proxy.cuts();
-    proxy.cutAnswerTo("'STATE_SET', true");
     const by = { ref: { id: chain.id }, requestedBy: "me", reason: "because" };
-    const set = await setChainState(database, registry, { ...by, state: "paid" });
-    expect(proxy.cuts()).toBe(cuts + 1);
+    const set = await losingTheAnswerTo("'STATE_SET', true", () =>
+      setChainState(database, registry, { ...by, state: "paid" }),
+    );
     expect(set.chain).toMatchObject({ state: "paid", version: 1 });
     expect(set.move?.event).toMatchObject({ kind: "STATE_SET", version: 1 });
     expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
@@ -93,16 +100,24 @@ describe("a commit whose answer is lost", () => {
 
   test("a chain is deleted once", async () => {
     const chain = await makeChain(direct);
-    const cuts = proxy.cuts();
-    proxy.cutAnswerTo("'DELETED', false");
-    await deleteChain(database, {
-      ref: { id: chain.id },
-      requestedBy: "me",
-      reason: "because",
-      force: false,
-    });
-    expect(proxy.cuts()).toBe(cuts + 1);
+    await losingTheAnswerTo("'DELETED', false", () =>
+      deleteChain(database, {
+        ref: { id: chain.id },
+        requestedBy: "me",
+        reason: "because",
+        force: false,
+      }),
+    );
     expect((await listEvents(direct, chain.id, undefined, 10)).map(({ kind }) => kind)).toEqual(["DELETED"]);
+  });
+
+  test("a registration says that it is not known, and may be repeated", async () => {
+    const policy = createEndpointPolicy({ allow: [], ownPorts: [] });
+    const command = { chainType: { ...orderType, name: "parcel" }, validateOnly: false, makeCurrent: false };
+    const register = () => registerChainType(database, registry, policy, command);
+    const told = await losingTheAnswerTo("commit", () => register().catch((error: unknown) => error));
+    expect(told).toMatchObject({ reason: "COMMIT_UNKNOWN" });
+    expect(await register()).toMatchObject({ created: false, current: { revision: 1 } });
   });
 
   test("no place in the pool is lost", async () => {

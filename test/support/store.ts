@@ -38,7 +38,7 @@ export async function openMigratedDatabase(
     direct: false,
   });
   await register(database, async (registration) => {
-    await registration.addRevision(orderType, 1, "first");
+    await registration.addRevision(orderType, "first");
     await registration.raiseVersion();
   });
   return { ...database, url };
