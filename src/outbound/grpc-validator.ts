@@ -6,7 +6,7 @@ import {
   ValidateResponseSchema,
   ValidatorService,
 } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
-import type { ProtocolClient, Reply } from "./attempt.ts";
+import type { ProtocolClient, Reply } from "./asking.ts";
 import { connectionFailure, notGrpc } from "./connection-failure.ts";
 import type { GrpcEndpoint } from "./endpoint.ts";
 import { failure, quoted } from "./failure.ts";
@@ -32,9 +32,9 @@ export function createGrpcValidator(trust: () => SecureContext): ProtocolClient<
     trust,
   });
   return {
-    ask: (endpoint, attempt) =>
+    ask: (endpoint, asking) =>
       new Promise((resolve) => {
-        const { request, timeoutMs, signal } = attempt;
+        const { request, timeoutMs, signal } = asking;
         const lease = channels.lease(endpoint);
         const heard: Heard = { messages: [] };
         const call = lease.client.makeUnaryRequest(

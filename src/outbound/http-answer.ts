@@ -1,6 +1,6 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { ValidateResponseSchema } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
-import type { Reply } from "./attempt.ts";
+import type { Reply } from "./asking.ts";
 import { type Failure, failure, quoted } from "./failure.ts";
 import { MAX_ANSWER_BYTES } from "./limits.ts";
 

@@ -5,7 +5,7 @@ import {
   ValidateRequestSchema,
   ValidatorService,
 } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
-import type { Attempt, ProtocolClient } from "./attempt.ts";
+import type { Asking, ProtocolClient } from "./asking.ts";
 import { connectionFailure, notHttp } from "./connection-failure.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { type Failure, failure, quoted } from "./failure.ts";
@@ -27,11 +27,11 @@ export function createHttpValidator(trust: () => SecureContext): ProtocolClient<
     return agent;
   };
   return {
-    ask: async (endpoint, attempt) => {
-      const agent = agentFor(endpoint.tls, !attempt.isRepeat);
+    ask: async (endpoint, asking) => {
+      const agent = agentFor(endpoint.tls, !asking.isRepeat);
       let response: Dispatcher.ResponseData;
       try {
-        response = await agent.request(requestOf(endpoint, attempt));
+        response = await agent.request(requestOf(endpoint, asking));
       } catch (error) {
         return failureBefore(endpoint, error as NodeJS.ErrnoException);
       }
@@ -56,14 +56,14 @@ function createAgent(keepAlive: boolean, secureContext: SecureContext | undefine
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // Each attempt has its own end.
+    // Each asking has its own end.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { timeout: CONNECT_TIMEOUT_MS, ...(secureContext && { secureContext }) },
   });
 }
 
-function requestOf({ tls, address, path }: HttpEndpoint, attempt: Attempt): Dispatcher.RequestOptions {
+function requestOf({ tls, address, path }: HttpEndpoint, asking: Asking): Dispatcher.RequestOptions {
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return {
     origin: `${tls ? "https" : "http"}://${host}:${address.port}`,
@@ -72,11 +72,11 @@ function requestOf({ tls, address, path }: HttpEndpoint, attempt: Attempt): Disp
     headers: {
       "content-type": "application/json",
       "connect-protocol-version": "1",
-      "connect-timeout-ms": String(Math.max(1, Math.floor(attempt.timeoutMs))),
+      "connect-timeout-ms": String(Math.max(1, Math.floor(asking.timeoutMs))),
       "user-agent": "dispatcher",
     },
-    body: toJsonString(ValidateRequestSchema, attempt.request),
-    signal: attempt.signal,
+    body: toJsonString(ValidateRequestSchema, asking.request),
+    signal: asking.signal,
   };
 }
 

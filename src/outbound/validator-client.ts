@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { Endpoint } from "../domain/chain-type.ts";
 import { keepableText } from "../domain/text.ts";
 import type { Verdict } from "../domain/verdict.ts";
-import type { Attempt } from "./attempt.ts";
+import type { Asking } from "./asking.ts";
 import { type ParsedEndpoint, parseEndpoint } from "./endpoint.ts";
 import { type Failure, failure } from "./failure.ts";
 import { createGrpcValidator } from "./grpc-validator.ts";
@@ -45,8 +45,8 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
   const trust = createTrust(options.ca);
   const grpc = createGrpcValidator(trust);
   const http = createHttpValidator(trust);
-  const ask = (endpoint: ParsedEndpoint, attempt: Attempt) =>
-    endpoint.kind === "grpc" ? grpc.ask(endpoint, attempt) : http.ask(endpoint, attempt);
+  const ask = (endpoint: ParsedEndpoint, asking: Asking) =>
+    endpoint.kind === "grpc" ? grpc.ask(endpoint, asking) : http.ask(endpoint, asking);
 
   return {
     validate: async (endpoint, question, { signal, deadlineMs = Infinity }) => {
@@ -60,15 +60,15 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
 
       using limit = startTimeLimit(signal, allowedMs);
       const request = questionToProto(question);
-      const attempt = (isRepeat: boolean) => {
+      const askOnce = (isRepeat: boolean) => {
         const left = endMs - performance.now();
         return within(
           limit.signal,
           ask(parsed, { request, timeoutMs: left, isRepeat, signal: limit.signal }),
         );
       };
-      let reply = await attempt(false);
-      if (reply?.kind === "failure" && reply.mayRepeat) reply = await attempt(true);
+      let reply = await askOnce(false);
+      if (reply?.kind === "failure" && reply.mayRepeat) reply = await askOnce(true);
       signal.throwIfAborted();
 
       const nowMs = performance.now();

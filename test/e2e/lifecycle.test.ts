@@ -154,11 +154,13 @@ test.each([
   await expect(startSidecar({ databaseUrl, env })).rejects.toThrow(words);
 });
 
-test("an address that is taken is told by its setting", async () => {
-  const databaseUrl = await createTestDatabase();
-  const first = await start({ databaseUrl });
-  const env = { DISPATCHER_GRPC_ADDRESS: first.grpc };
-  await expect(startSidecar({ databaseUrl, env })).rejects.toThrow(/DISPATCHER_GRPC_ADDRESS: .*EADDRINUSE/);
+test("an address that is taken is told by its setting, and the start lets go of its embedded database", async () => {
+  const folder = await temporaryFolder();
+  const first = await start({ databaseUrl: await createTestDatabase() });
+  const env = { DISPATCHER_GRPC_ADDRESS: first.grpc, DISPATCHER_DATA_DIR: join(folder, "data") };
+  await expect(startSidecar({ env })).rejects.toThrow(/DISPATCHER_GRPC_ADDRESS: .*EADDRINUSE/);
+  expect(existsSync(join(folder, "data/postgres/PG_VERSION"))).toBe(true);
+  expect(existsSync(join(folder, "data/postgres/postmaster.pid"))).toBe(false);
 });
 
 test("the API over unix sockets; a socket file left behind is replaced", async () => {

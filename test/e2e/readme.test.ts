@@ -8,8 +8,9 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { whyNot } from "../foreign/run-program.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { freeAddress } from "../support/free-address.ts";
 import { readBlocks, readFileBlock, readSteps, type Step } from "../support/readme-blocks.ts";
-import { freeAddress, type Sidecar, startSidecar } from "../support/sidecar.ts";
+import { type Sidecar, startSidecar } from "../support/sidecar.ts";
 
 const blocks = readBlocks(await readFile(join(import.meta.dirname, "../../README.md"), "utf8"));
 const steps = readSteps(blocks);

@@ -2,9 +2,9 @@ import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Verdict as Answer } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
 import { createValidatorClient, type ValidatorClient } from "../../src/outbound/validator-client.ts";
+import { freeAddress } from "../support/free-address.ts";
 import { question } from "../support/question.ts";
 import { startRawServer } from "../support/raw-server.ts";
-import { freeAddress } from "../support/sidecar.ts";
 import { startGrpcValidator, startHttpValidator } from "../support/validator-host.ts";
 
 const limits = () => ({ signal: new AbortController().signal });

@@ -9,9 +9,9 @@ import {
   ValidateResponseSchema,
 } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
 import { createValidatorClient, type ValidatorClient } from "../../src/outbound/validator-client.ts";
+import { freeAddress } from "../support/free-address.ts";
 import { question } from "../support/question.ts";
 import { startRawServer } from "../support/raw-server.ts";
-import { freeAddress } from "../support/sidecar.ts";
 import { startGrpcValidator, type ValidatorHost } from "../support/validator-host.ts";
 
 const TIMEOUT_MS = 400;

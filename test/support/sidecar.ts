@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { vi } from "vitest";
+import { freeAddress } from "./free-address.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -87,16 +87,4 @@ export async function startSidecar(options: SidecarOptions = {}): Promise<Sideca
     stop: () => end("SIGTERM"),
     kill: async () => void (await end("SIGKILL")),
   };
-}
-
-export function freeAddress(): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const holder = createServer();
-    holder.once("error", reject);
-    holder.listen(0, "127.0.0.1", () => {
-      const address = holder.address();
-      const port = typeof address === "object" ? address?.port : undefined;
-      holder.close(() => resolve(`127.0.0.1:${port}`));
-    });
-  });
 }

@@ -6,7 +6,7 @@ import type { ParsedEndpoint } from "./endpoint.ts";
 import type { Failure } from "./failure.ts";
 
 /** One try to get an answer. */
-export interface Attempt {
+export interface Asking {
   readonly request: ValidateRequest;
   /** What is left of the time, as the validator is told. */
   readonly timeoutMs: number;
@@ -21,6 +21,6 @@ export type Reply = { readonly kind: "answer"; readonly answer: ValidateResponse
 
 /** Asks over one protocol. */
 export interface ProtocolClient<E extends ParsedEndpoint> {
-  ask(endpoint: E, attempt: Attempt): Promise<Reply>;
+  ask(endpoint: E, asking: Asking): Promise<Reply>;
   close(): Promise<void>;
 }
