@@ -72,6 +72,27 @@ describe.each(listeners)("over %s", (listener) => {
     expect((await api().dispatcher.execute({ chain: ref })).chain?.state).toBe("done");
   });
 
+  test("a hold is of one revision: under a new one the transition is asked again", async () => {
+    const notBefore = timestampFromMs(Date.now() + 60_000);
+    const definition = {
+      name: `revised-${listener}`,
+      validator: { url: shop.host.url },
+      transitions: [{ name: "one", finalState: "done" }],
+      states: [{ name: "new", transitions: ["one"] }],
+    };
+    await shop.over[listener].registry.registerChainType({ chainType: definition });
+    shop.answer({ one: { verdict: Answer.INVALID, errors: ["too early"], notBefore } });
+    const { ref } = await shop.makeChain(listener, definition.name);
+    await api().dispatcher.execute({ chain: ref });
+    shop.answer({ one: valid });
+    const held = await api().dispatcher.execute({ chain: ref });
+    expect(held.evaluations).toMatchObject([{ held: true }]);
+    const transitions = [...definition.transitions, { name: "two", finalState: "done" }];
+    const revised = { ...definition, transitions, states: [{ name: "new", transitions: ["one", "two"] }] };
+    await shop.over[listener].registry.registerChainType({ chainType: revised });
+    expect((await api().dispatcher.execute({ chain: ref })).transition?.name).toBe("one");
+  });
+
   test("refused before anybody is asked: disabled, another version, claimed by someone else", async () => {
     shop.answer({ one: valid });
     const { ref, id } = await shop.makeChain(listener);
