@@ -20,6 +20,7 @@ import { createPipeline } from "./rpc/pipeline.ts";
 import { dispatcherService } from "./rpc/services/dispatcher.ts";
 import { operationsService } from "./rpc/services/operations.ts";
 import { registryService } from "./rpc/services/registry.ts";
+import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
@@ -69,6 +70,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const { schema, poolSize, direct, migrate: mode } = config;
   const database = await openDatabase({ url, schema, poolSize, direct: direct || embedded !== undefined });
   acquired.defer(() => database.close());
+  const store = createChainStore(database, config.batchSize);
   const registry = new Registry(database);
   const policy = createEndpointPolicy({
     allow: config.endpointAllow,
@@ -79,11 +81,9 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     ca: config.validatorCaFile ? await readFile(config.validatorCaFile) : undefined,
   });
   acquired.defer(() => validators.close());
-  const attempts = new AttemptKeeper(database, (error) =>
-    log.warn({ err: error }, "an attempt was not kept"),
-  );
+  const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
-  const parts: ExecuteParts = { database, registry, validators, policy, attempts };
+  const parts: ExecuteParts = { store, registry, validators, policy, attempts };
 
   const pipeline = createPipeline({
     services: [dispatcherService(parts), registryService(parts), operationsService()],

@@ -56,8 +56,14 @@ export const settings = {
   direct: setting(
     "DISPATCHER_DB_DIRECT",
     "false",
-    "`true` where the connection goes to PostgreSQL itself, not through a transaction-mode pooler: timeouts then hold in the server as well.",
+    "`true` where the connection goes to PostgreSQL itself, not through a transaction-mode pooler: statements are then kept prepared, and timeouts hold in the server as well.",
     flag,
+  ),
+  batchSize: setting(
+    "DISPATCHER_DB_BATCH",
+    "128",
+    "Chains that concurrent calls may share one statement for: 1 to 128. `1` gives every call its own.",
+    wholeNumber(1, 128),
   ),
   grpcAddress: setting(
     "DISPATCHER_GRPC_ADDRESS",

@@ -37,7 +37,8 @@ export function followRegistryFile(
         refuse(formatProblems(path, parsed.problems));
         return;
       }
-      const { database, registry, policy } = parts;
+      const { registry, policy } = parts;
+      const { database } = parts.store;
       const { chainTypes, validators, callbacks } = parsed.file;
       for (const message of chainTypes) {
         const chainType = chainTypeFromProto(message);

@@ -65,10 +65,8 @@ export interface ChainTypeRevision {
 }
 
 /** The transitions that may leave a state, in the order asked; none for a final state. */
-export function transitionsFrom(chainType: ChainType, state: string): Transition[] {
-  if (state === DONE) return [];
-  const names = chainType.states.find(({ name }) => name === state)?.transitions ?? [];
-  return names.flatMap((name) => chainType.transitions.find((transition) => transition.name === name) ?? []);
+export function transitionsFrom(chainType: ChainType, state: string): readonly Transition[] {
+  return derivedFrom(chainType).exits.get(state) ?? [];
 }
 
 /** True if a chain in this state can make no further move (R4). */
@@ -77,7 +75,37 @@ export function isFinal(chainType: ChainType, state: string): boolean {
 }
 
 /** Every state a chain of this type may stand in, `done` included, since an operator may end any chain. */
-export function statesOf(chainType: ChainType): string[] {
-  const declared = chainType.states.filter(({ replacedBy }) => !replacedBy).map(({ name }) => name);
-  return [...new Set([...declared, ...chainType.transitions.map(({ finalState }) => finalState), DONE])];
+export function statesOf(chainType: ChainType): readonly string[] {
+  return derivedFrom(chainType).states;
+}
+
+export function findTransition(chainType: ChainType, name: string): Transition | undefined {
+  return derivedFrom(chainType).transitions.get(name);
+}
+
+interface Derived {
+  readonly transitions: ReadonlyMap<string, Transition>;
+  readonly exits: ReadonlyMap<string, readonly Transition[]>;
+  readonly states: readonly string[];
+}
+
+/** What every verdict needs is worked out once for each type, which never changes. */
+const known = new WeakMap<ChainType, Derived>();
+
+function derivedFrom(chainType: ChainType): Derived {
+  const derived = known.get(chainType) ?? derive(chainType);
+  known.set(chainType, derived);
+  return derived;
+}
+
+function derive({ transitions: defined, states: declared }: ChainType): Derived {
+  const transitions = new Map(defined.map((transition) => [transition.name, transition]));
+  const exits = new Map(
+    declared
+      .filter(({ name }) => name !== DONE)
+      .map((state) => [state.name, state.transitions.flatMap((name) => transitions.get(name) ?? [])]),
+  );
+  const present = declared.filter(({ replacedBy }) => !replacedBy).map(({ name }) => name);
+  const states = [...new Set([...present, ...defined.map(({ finalState }) => finalState), DONE])];
+  return { transitions, exits, states };
 }

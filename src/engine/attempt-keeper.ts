@@ -1,6 +1,6 @@
 import type { Attempt } from "../domain/attempt.ts";
 import { keepAttempts } from "../store/attempts.ts";
-import type { Database } from "../store/database.ts";
+import type { ChainStore } from "../store/chain-store.ts";
 import { settle } from "./settle.ts";
 
 const FLUSH_INTERVAL_MS = 1_000;
@@ -12,14 +12,14 @@ const MOST_AT_ONCE = 128;
  * for a disk.
  */
 export class AttemptKeeper {
-  readonly #database: Database;
+  readonly #store: ChainStore;
   readonly #onError: (error: unknown) => void;
   #pending = new Map<string, Attempt>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(database: Database, onError: (error: unknown) => void) {
-    this.#database = database;
+  constructor(store: ChainStore, onError: (error: unknown) => void) {
+    this.#store = store;
     this.#onError = onError;
   }
 
@@ -27,7 +27,7 @@ export class AttemptKeeper {
     this.#pending.delete(attempt.chainId);
     await settle({
       write: async () => {
-        await keepAttempts(this.#database, [attempt], "at once");
+        await this.#store.keepAttempt(attempt);
         return true;
       },
       // To write the same once more is as good as to know.
@@ -53,7 +53,7 @@ export class AttemptKeeper {
     this.#pending = new Map();
     for (let from = 0; from < attempts.length; from += MOST_AT_ONCE) {
       // A trace that cannot be written must not fail anybody's Execute; the next attempt leaves it again.
-      await keepAttempts(this.#database, attempts.slice(from, from + MOST_AT_ONCE), "behind").catch(
+      await keepAttempts(this.#store.database, attempts.slice(from, from + MOST_AT_ONCE), "behind").catch(
         this.#onError,
       );
     }

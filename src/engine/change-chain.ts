@@ -13,7 +13,7 @@ import {
   setState,
   updateChain as update,
 } from "../store/admin-writes.ts";
-import type { Database } from "../store/database.ts";
+import type { ChainStore } from "../store/chain-store.ts";
 import { violatedConstraint } from "../store/database-error.ts";
 import { isEventWritten, readMove } from "../store/read-move.ts";
 import { type ChainRef, chainNotFound, findChain, getChain } from "./find-chain.ts";
@@ -29,22 +29,22 @@ export interface ByHand {
 }
 
 export async function updateChain(
-  database: Database,
+  store: ChainStore,
   command: ByHand & Parameters<typeof update>[2],
 ): Promise<Chain> {
-  const chain = await getChain(database, command.ref);
-  await changeOnce(database, command, chain, (write) => update(database, write, command));
-  return getChain(database, { id: chain.id });
+  const chain = await getChain(store, command.ref);
+  await changeOnce(store, command, chain, (write) => update(store.database, write, command));
+  return getChain(store, { id: chain.id });
 }
 
 /** A move like any other, but that nobody is asked. */
 export async function setChainState(
-  database: Database,
+  store: ChainStore,
   registry: Registry,
   command: ByHand & { readonly state: string },
 ): Promise<{ chain: Chain; move: RecordedMove | undefined }> {
   const { state } = command;
-  const chain = await getChain(database, command.ref);
+  const chain = await getChain(store, command.ref);
   const { chainType, revision } = await registry.get(chain.chainType, (type) =>
     statesOf(type).includes(state),
   );
@@ -55,29 +55,29 @@ export async function setChainState(
       { metadata: { chain_type: chainType.name, state } },
     );
   }
-  const before = await changeOnce(database, command, chain, (write) =>
-    setState(database, write, state, revision),
+  const before = await changeOnce(store, command, chain, (write) =>
+    setState(store.database, write, state, revision),
   );
-  const move = await readMove(database, chain.id, before.version + 1);
-  return { chain: await getChain(database, { id: chain.id }), move };
+  const move = await readMove(store.database, chain.id, before.version + 1);
+  return { chain: await getChain(store, { id: chain.id }), move };
 }
 
 const MOST_RESOURCES = 32;
 
 export async function addChainResources(
-  database: Database,
+  store: ChainStore,
   command: ByHand & { readonly resources: readonly ResourceMapping[] },
 ): Promise<Chain> {
-  const known = await getChain(database, command.ref);
-  await changeOnce(database, command, known, async (write, chain) => {
+  const known = await getChain(store, command.ref);
+  await changeOnce(store, command, known, async (write, chain) => {
     const { added, ...keys } = additionTo(chain, command.resources);
-    if (added.length > 0) return addResources(database, write, { ...keys, added });
+    if (added.length > 0) return addResources(store.database, write, { ...keys, added });
     refuseVersion(chain, command.expectedVersion);
     return true;
   }).catch((cause) =>
     Promise.reject(violatedConstraint(cause) === "one_chain_per_key" ? resourcesTaken(known, cause) : cause),
   );
-  return getChain(database, { id: known.id });
+  return getChain(store, { id: known.id });
 }
 
 /** What a chain lacks of these resources, and how its key changes with them. */
@@ -100,12 +100,12 @@ function additionTo(chain: Chain, resources: readonly ResourceMapping[]) {
 }
 
 export async function deleteChain(
-  database: Database,
+  store: ChainStore,
   command: ByHand & { readonly force: boolean },
 ): Promise<void> {
   const { force } = command;
-  const chain = await getChain(database, command.ref);
-  await changeOnce(database, command, chain, (write) => remove(database, write, force), {
+  const chain = await getChain(store, command.ref);
+  await changeOnce(store, command, chain, (write) => remove(store.database, write, force), {
     refuseClaim: !force,
   });
 }
@@ -115,7 +115,7 @@ export async function deleteChain(
  * meantime made the write wait, not fail, unless a version was expected.
  */
 async function changeOnce(
-  database: Database,
+  store: ChainStore,
   { expectedVersion, requestedBy, reason }: ByHand,
   known: Chain,
   write: (write: AdminWrite, chain: Chain) => Promise<boolean>,
@@ -140,8 +140,8 @@ async function changeOnce(
       return written ? chain : undefined;
     },
     check: async () => {
-      const now = await findChain(database, { id: chain.id });
-      if (await isEventWritten(database, ids.eventId)) return chain;
+      const now = await findChain(store, { id: chain.id });
+      if (await isEventWritten(store.database, ids.eventId)) return chain;
       if (!now.chain) throw chainNotFound({ id: chain.id });
       chain = now.chain;
       refuseVersion(chain, expectedVersion);

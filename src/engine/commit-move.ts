@@ -1,10 +1,10 @@
 import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
 import { claimed } from "../domain/decide.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { type CommitResult, commitMoves, type Move } from "../store/commit-moves.ts";
-import type { Database } from "../store/database.ts";
+import type { ChainStore } from "../store/chain-store.ts";
+import type { CommitResult, Move } from "../store/commit-moves.ts";
 import { violatedConstraint } from "../store/database-error.ts";
-import { type ChainReading, readChains } from "../store/read-chains.ts";
+import type { ChainReading } from "../store/read-chains.ts";
 import { readMove } from "../store/read-move.ts";
 import { chainNotFound } from "./find-chain.ts";
 import type { Registry } from "./registry.ts";
@@ -16,24 +16,23 @@ import { settle } from "./settle.ts";
  *
  * The move may come back as another call's: one with the same request id that was faster.
  */
-export function commitMove(database: Database, registry: Registry, move: Move): Promise<RecordedMove> {
+export function commitMove(store: ChainStore, registry: Registry, move: Move): Promise<RecordedMove> {
   return settle({
     write: async () => {
-      const result = await tryCommit(database, move);
+      const result = await tryCommit(store, move);
       return result.kind === "moved" ? recordedMove(move, result) : undefined;
     },
     check: async () => {
       // The chain first: a write of ours that lands between the two readings must be found, not taken for another's.
-      const [reading] = await readChains(database, [{ ref: { id: move.chain.id }, requestId: "" }]);
-      return (await findOwn(database, move)) ?? (await refuseIfLost(registry, move, reading));
+      const reading = await store.read({ ref: { id: move.chain.id }, requestId: "" });
+      return (await findOwn(store, move)) ?? (await refuseIfLost(registry, move, reading));
     },
   });
 }
 
-async function tryCommit(database: Database, move: Move): Promise<CommitResult> {
+async function tryCommit(store: ChainStore, move: Move): Promise<CommitResult> {
   try {
-    const [result] = await commitMoves(database, [move]);
-    return result ?? { kind: "refused" };
+    return await store.commit(move);
   } catch (error) {
     // Somebody wrote the same version or request id between our snapshot and our insert.
     if (violatedConstraint(error)?.startsWith("one_move_per_")) return { kind: "refused" };
@@ -42,22 +41,18 @@ async function tryCommit(database: Database, move: Move): Promise<CommitResult> 
 }
 
 /** The move if it has been made, by us or under our request id; read in a new statement, since the loser's own snapshot is older. */
-async function findOwn(database: Database, move: Move): Promise<RecordedMove | undefined> {
-  const made = await readMove(database, move.chain.id, move.chain.version + 1);
+async function findOwn(store: ChainStore, move: Move): Promise<RecordedMove | undefined> {
+  const made = await readMove(store.database, move.chain.id, move.chain.version + 1);
   if (made?.event.id === move.eventId) return made;
   if (!move.requestId) return undefined;
-  const [reading] = await readChains(database, [{ ref: { id: move.chain.id }, requestId: move.requestId }]);
-  return reading?.recorded && repeatedMove(reading.recorded, move.requestId, move.requestHash);
+  const reading = await store.read({ ref: { id: move.chain.id }, requestId: move.requestId });
+  return reading.recorded && repeatedMove(reading.recorded, move.requestId, move.requestHash);
 }
 
 /** Which guard did not hold; undefined if all hold by now, so that the same write may be tried again. */
-async function refuseIfLost(
-  registry: Registry,
-  move: Move,
-  reading: ChainReading | undefined,
-): Promise<undefined> {
+async function refuseIfLost(registry: Registry, move: Move, reading: ChainReading): Promise<undefined> {
   const { id, version, chainType } = move.chain;
-  const chain = reading?.chain;
+  const { chain, now } = reading;
   if (!chain) throw chainNotFound({ id });
   if (chain.version !== version) {
     throw new Refusal(
@@ -71,8 +66,7 @@ async function refuseIfLost(
       metadata: { chain_id: id },
     });
   }
-  if (chain.claimExpireTime)
-    throw claimed(id, chain.claimExpireTime.getTime() - (reading?.now.getTime() ?? 0));
+  if (chain.claimExpireTime) throw claimed(id, chain.claimExpireTime.getTime() - now.getTime());
   await registry.refresh();
   const current = registry.find(chainType);
   const known = current?.chainType.transitions.some(({ finalState }) => finalState === move.finalState);

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../domain/json.ts";
 import type { EndpointPolicy } from "../outbound/endpoint-policy.ts";
 import type { ValidatorClient } from "../outbound/validator-client.ts";
-import type { Database } from "../store/database.ts";
+import type { ChainStore } from "../store/chain-store.ts";
 import type { AttemptKeeper } from "./attempt-keeper.ts";
 import type { ChainRef } from "./find-chain.ts";
 import type { Registry } from "./registry.ts";
@@ -30,7 +30,7 @@ export interface ExecuteLimits {
 
 /** What an Execute works with. */
 export interface ExecuteParts {
-  readonly database: Database;
+  readonly store: ChainStore;
   readonly registry: Registry;
   readonly validators: ValidatorClient;
   readonly policy: EndpointPolicy;

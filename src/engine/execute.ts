@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import { type Chain, DONE, NEW } from "../domain/chain.ts";
+import { type Chain, DONE } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
 import { type ChainTypeRevision, isFinal } from "../domain/chain-type.ts";
 import { contentHash } from "../domain/content-hash.ts";
@@ -12,7 +12,7 @@ import { commitMove } from "./commit-move.ts";
 import type { ExecuteCommand, ExecuteLimits, ExecuteParts } from "./execute-command.ts";
 import { type ExecuteResult, resultOfDryRun, resultOfMove } from "./execute-result.ts";
 import { chainNotFound, findChain } from "./find-chain.ts";
-import { createChain } from "./get-or-create-chain.ts";
+import { createChain, newChain } from "./get-or-create-chain.ts";
 import { judge } from "./judge.ts";
 import { leaveTrace } from "./leave-trace.ts";
 import type { Registry } from "./registry.ts";
@@ -37,7 +37,7 @@ export async function execute(
   const requestId = command.dryRun ? "" : command.requestId;
   const requestHash = requestId ? hashOf(command) : "";
 
-  const found = await findChain(parts.database, command.ref, requestId);
+  const found = await findChain(parts.store, command.ref, requestId);
   const again = (recorded: RecordedMove) => resultOfMove(repeatedMove(recorded, requestId, requestHash));
   if (found.recorded) return again(found.recorded);
   if (command.validatorEndpoint) parts.policy.check(command.validatorEndpoint);
@@ -83,7 +83,7 @@ export async function execute(
       const due = isFinal(revision.chainType, transition.finalState)
         ? {}
         : { nextUpdateTime: verdict.nextUpdateTime, delayMs: transition.delayMs };
-      const move = await commitMove(parts.database, parts.registry, {
+      const move = await commitMove(parts.store, parts.registry, {
         ...due,
         eventId: uuidv7(),
         noteId: uuidv7(),
@@ -124,19 +124,15 @@ async function chainToJudge(
   if (found.chain) return { ...found, chain: found.chain };
   if (!command.createIfAbsent || !("key" in command.ref)) throw chainNotFound(command.ref);
   if (!command.dryRun)
-    return (await createChain(parts.database, parts.registry, command.ref.key, requestId)).reading;
+    return (await createChain(parts.store, parts.registry, command.ref.key, requestId)).reading;
   const { chainType, resources } = command.ref.key;
   await parts.registry.get(chainType);
-  const imagined: Chain = {
+  const imagined = newChain({
     id: "",
     chainType,
-    state: NEW,
-    version: 0,
     resources: canonicalMappings(resources),
-    disabled: false,
     createTime: found.now,
-    updateTime: found.now,
-  };
+  });
   return { ...found, chain: imagined };
 }
 

@@ -2,9 +2,9 @@ import type { Chain } from "../domain/chain.ts";
 import { chainKey } from "../domain/chain-key.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ResourceMapping } from "../domain/resource-mapping.ts";
-import type { Database } from "../store/database.ts";
+import type { ChainStore } from "../store/chain-store.ts";
 import { findChainsIncluding } from "../store/find-subset.ts";
-import { type ChainReading, readChains } from "../store/read-chains.ts";
+import type { ChainReading } from "../store/read-chains.ts";
 
 export interface ChainKey {
   readonly chainType: string;
@@ -15,13 +15,13 @@ export interface ChainKey {
 export type ChainRef = { readonly id: string } | { readonly key: ChainKey };
 
 /** What is known of a chain, found by id, by its exact set or by a subset of it (R2); `chain` is unset if there is none. */
-export async function findChain(database: Database, ref: ChainRef, requestId = ""): Promise<ChainReading> {
+export async function findChain(store: ChainStore, ref: ChainRef, requestId = ""): Promise<ChainReading> {
   const lookup = "id" in ref ? ref : { key: chainKey(ref.key.chainType, ref.key.resources) };
-  const exact = await readOne(database, lookup, requestId);
+  const exact = await store.read({ ref: lookup, requestId });
   if (exact.chain || exact.recorded || "id" in ref || ref.key.match === "EXACT") return exact;
 
   const { chainType, resources } = ref.key;
-  const ids = await findChainsIncluding(database, chainType, resources);
+  const ids = await findChainsIncluding(store.database, chainType, resources);
   const [id] = ids;
   if (ids.length > 1) {
     throw new Refusal(
@@ -30,12 +30,12 @@ export async function findChain(database: Database, ref: ChainRef, requestId = "
       { metadata: { chain_type: chainType, chain_ids: ids.join(",") } },
     );
   }
-  return id === undefined ? exact : readOne(database, { id }, requestId);
+  return id === undefined ? exact : store.read({ ref: { id }, requestId });
 }
 
 /** As `findChain`, refusing if there is no chain. */
-export async function getChain(database: Database, ref: ChainRef): Promise<Chain> {
-  const { chain } = await findChain(database, ref);
+export async function getChain(store: ChainStore, ref: ChainRef): Promise<Chain> {
+  const { chain } = await findChain(store, ref);
   if (!chain) throw chainNotFound(ref);
   return chain;
 }
@@ -51,14 +51,4 @@ export function chainNotFound(ref: ChainRef): Refusal {
     `There is no chain of "${chainType}" for ${named}. Create it with GetOrCreateChain, or set create_if_absent.`,
     { metadata: { chain_type: chainType, resources: named } },
   );
-}
-
-async function readOne(
-  database: Database,
-  ref: { id: string } | { key: Buffer },
-  requestId: string,
-): Promise<ChainReading> {
-  const [reading] = await readChains(database, [{ ref, requestId }]);
-  if (!reading) throw new Error("a lookup came back without a row");
-  return reading;
 }

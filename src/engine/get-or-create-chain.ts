@@ -1,9 +1,8 @@
 import { v7 as uuidv7 } from "uuid";
-import type { Chain } from "../domain/chain.ts";
+import { type Chain, NEW } from "../domain/chain.ts";
 import { chainKey } from "../domain/chain-key.ts";
 import { canonicalMappings } from "../domain/resource-mapping.ts";
-import { createChains } from "../store/create-chains.ts";
-import type { Database } from "../store/database.ts";
+import type { ChainStore } from "../store/chain-store.ts";
 import type { ChainReading } from "../store/read-chains.ts";
 import { type ChainKey, findChain } from "./find-chain.ts";
 import type { Registry } from "./registry.ts";
@@ -11,14 +10,19 @@ import { settle } from "./settle.ts";
 
 /** The one chain for a set of resources, created if there is none (R1, R2). */
 export async function getOrCreateChain(
-  database: Database,
+  store: ChainStore,
   registry: Registry,
   key: ChainKey,
 ): Promise<{ chain: Chain; created: boolean }> {
-  const { chain } = await findChain(database, { key });
+  const { chain } = await findChain(store, { key });
   if (chain) return { chain, created: false };
-  const { reading, created } = await createChain(database, registry, key);
+  const { reading, created } = await createChain(store, registry, key);
   return { chain: reading.chain, created };
+}
+
+interface FoundOrCreated {
+  readonly reading: ChainReading & { readonly chain: Chain };
+  readonly created: boolean;
 }
 
 /**
@@ -26,35 +30,41 @@ export async function getOrCreateChain(
  * the same request id.
  */
 export async function createChain(
-  database: Database,
+  store: ChainStore,
   registry: Registry,
   key: ChainKey,
   requestId = "",
-): Promise<{ reading: ChainReading & { readonly chain: Chain }; created: boolean }> {
+): Promise<FoundOrCreated> {
   await registry.get(key.chainType);
+  const { chainType } = key;
   const id = uuidv7();
   const resources = canonicalMappings(key.resources);
   const exact = { key: { ...key, match: "EXACT" as const } };
   const find = async () => {
-    const reading = await findChain(database, exact, requestId);
+    const reading = await findChain(store, exact, requestId);
     const { chain } = reading;
     // Undefined where a chain that was in the way has been deleted since: then it is created after all.
     return chain && { reading: { ...reading, chain }, created: chain.id === id };
   };
-  return settle({
+  return settle<FoundOrCreated>({
     write: async () => {
-      await createChains(database, [
-        { id, chainType: key.chainType, key: chainKey(key.chainType, resources), resources },
-      ]);
-      return find();
+      const made = await store.create({ id, chainType, key: chainKey(chainType, resources), resources });
+      if (!made) return undefined;
+      const chain = newChain({ id, chainType, resources, createTime: made.createTime });
+      return { reading: { now: made.createTime, chain }, created: true };
     },
     check: async () => {
       const found = await find();
       if (found) return found;
       // Nothing is in the way, unless the type has been deleted and this sidecar has not heard of it.
       await registry.refresh();
-      await registry.get(key.chainType);
+      await registry.get(chainType);
       return undefined;
     },
   });
+}
+
+/** A chain at its creation. */
+export function newChain(chain: Pick<Chain, "id" | "chainType" | "resources" | "createTime">): Chain {
+  return { ...chain, state: NEW, version: 0, disabled: false, updateTime: chain.createTime };
 }

@@ -4,6 +4,7 @@ import {
   type ChainType,
   type ChainTypeRevision,
   type Endpoint,
+  findTransition,
   isFinal,
   statesOf,
 } from "../domain/chain-type.ts";
@@ -18,10 +19,10 @@ import { EndpointsInForce } from "./endpoints-in-force.ts";
  */
 export class Registry {
   readonly validators = new EndpointsInForce<Endpoint>(
-    (chainType, name) => transition(chainType, name)?.validator ?? chainType.validator,
+    (chainType, name) => findTransition(chainType, name)?.validator ?? chainType.validator,
   );
   readonly callbacks = new EndpointsInForce<Callback>(
-    (chainType, name) => transition(chainType, name)?.callback ?? chainType.callback,
+    (chainType, name) => findTransition(chainType, name)?.callback ?? chainType.callback,
   );
   #version = -1;
   #chainTypes: ReadonlyMap<string, ChainTypeRevision> = new Map();
@@ -127,8 +128,4 @@ export class Registry {
     this.#version = stored.version;
     return true;
   }
-}
-
-function transition(chainType: ChainType, name: string) {
-  return chainType.transitions.find((candidate) => candidate.name === name);
 }

@@ -3,6 +3,7 @@ import { contentHash } from "../domain/content-hash.ts";
 import type { RefusalReason } from "../domain/refusal.ts";
 import type { Database } from "./database.ts";
 import { evaluationFromStored, type StoredEvaluation } from "./event-row.ts";
+import { hotStatement } from "./statement.ts";
 
 /**
  * Keeps the last attempt of each chain, where the version is still the one judged (R15). Chains must be distinct.
@@ -16,7 +17,7 @@ export async function keepAttempts(
   written: keyof typeof rules,
 ): Promise<void> {
   await database.query(
-    statement(database.schema, written),
+    statements[written](database.schema),
     columns.map(([, , value]) => attempts.map(value)),
   );
 }
@@ -89,7 +90,8 @@ const rules = {
   },
 };
 
-const statement = (schema: string, written: keyof typeof rules): string => `
+const statementFor = (written: keyof typeof rules) => (schema: string) =>
+  `
   with input as (
     select * from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
       as i (${columns.map(([name]) => name).join(", ")})
@@ -104,3 +106,8 @@ const statement = (schema: string, written: keyof typeof rules): string => `
     ${replaced.map((column) => `${column} = excluded.${column}`).join(", ")},
     holds = ${rules[written].holds}
   where ${rules[written].where}`;
+
+const statements = {
+  "at once": hotStatement("keep_attempts_at_once", statementFor("at once")),
+  behind: hotStatement("keep_attempts_behind", statementFor("behind")),
+};

@@ -3,6 +3,7 @@ import type { Evaluation } from "../domain/evaluation.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Database } from "./database.ts";
 import { chainAfterOf } from "./event-row.ts";
+import { hotStatement, type Statement } from "./statement.ts";
 
 /** A decided transition, ready to be committed. */
 export interface Move {
@@ -31,36 +32,55 @@ export type CommitResult =
   /** A guard did not hold at that instant; what it was, a new statement tells. */
   | { readonly kind: "refused" };
 
+/** A move as the statement takes it: converted before it joins others, so that what cannot be converted harms only itself. */
+export interface PreparedMove {
+  readonly chainId: string;
+  /** In the order of the columns. */
+  readonly values: readonly unknown[];
+  /** Of what can be large. */
+  readonly bytes: number;
+}
+
+export function prepareMove(move: Move): PreparedMove {
+  const values = columns.map(([, , value]) => value(move));
+  const bytes = values.reduce<number>(
+    (sum, value) => sum + (typeof value === "string" ? Buffer.byteLength(value) : 0),
+    0,
+  );
+  return { chainId: move.chain.id, values, bytes };
+}
+
 /**
  * Commits moves of different chains in one statement, each on its own guards (R10): version, no living claim, not disabled,
- * final state known to the current revision. A row that somebody else has locked is committed alone, so that it cannot
- * hold up the others.
+ * final state known to the current revision. A row that somebody else has locked is not waited for, so that it cannot hold
+ * up the others: it is `not held`, and for `commitMoveAlone`.
  */
-export async function commitMoves(database: Database, moves: readonly Move[]): Promise<CommitResult[]> {
-  const results = await commit(database, moves, "skip locked");
-  return Promise.all(
-    results.map(async (result, index) => {
-      const move = moves[index];
-      if (result !== "not held" || !move)
-        return result === "not held" ? { kind: "refused" as const } : result;
-      const [alone] = await commit(database, [move], "");
-      return alone === undefined || alone === "not held" ? { kind: "refused" as const } : alone;
-    }),
-  );
+export function commitMoves(
+  database: Database,
+  moves: readonly PreparedMove[],
+): Promise<(CommitResult | { readonly kind: "not held" })[]> {
+  return commit(database, moves, together(database.schema));
+}
+
+/** Commits one move, waiting for whoever has locked its chain. */
+export async function commitMoveAlone(database: Database, move: PreparedMove): Promise<CommitResult> {
+  const [result] = await commit(database, [move], alone(database.schema));
+  // Nothing to lock: the chain has gone.
+  return result === undefined || result.kind === "not held" ? { kind: "refused" } : result;
 }
 
 async function commit(
   database: Database,
-  moves: readonly Move[],
-  locking: "skip locked" | "",
-): Promise<(CommitResult | "not held")[]> {
+  moves: readonly PreparedMove[],
+  statement: Statement,
+): Promise<(CommitResult | { readonly kind: "not held" })[]> {
   const rows = await database.query<Row>(
-    statement(database.schema, locking),
-    columns.map(([, , value]) => moves.map(value)),
+    statement,
+    columns.map((_, column) => moves.map(({ values }) => values[column])),
   );
   return rows.map(({ not_held, event_time, next_update_time }) => {
     if (event_time) return { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined };
-    return not_held ? "not held" : { kind: "refused" };
+    return { kind: not_held ? "not held" : "refused" };
   });
 }
 
@@ -93,7 +113,8 @@ const columns: readonly (readonly [string, string, (move: Move) => unknown])[] =
 
 // The version stands in the UPDATE itself: that is what READ COMMITTED checks again after a concurrent commit. Expiry is
 // judged by clock_timestamp(), since the statement may have waited for its row. Results go by ordinality, never by chain.
-const statement = (schema: string, locking: string): string => `
+const statementFor = (locking: "skip locked" | "") => (schema: string) =>
+  `
   with input as (
     select * from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
       with ordinality as i (${columns.map(([name]) => name).join(", ")}, n)
@@ -129,3 +150,6 @@ const statement = (schema: string, locking: string): string => `
   select h.id is null as not_held, m.update_time as event_time, m.next_update_time
   from input i left join held h on h.id = i.chain_id left join moved m on m.n = i.n
   order by i.n`;
+
+const together = hotStatement("commit_moves", statementFor("skip locked"));
+const alone = hotStatement("commit_move_alone", statementFor(""));

@@ -63,6 +63,11 @@ export function isContention(error: unknown): boolean {
   return CONTENTION.test(sqlState(error) ?? "");
 }
 
+/** True if a value or a constraint is at fault: the same statement without it may succeed. */
+export function isDataError(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? "");
+}
+
 /** The violated constraint, if that is what the error tells. */
 export function violatedConstraint(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError && error.code?.startsWith("23") ? error.constraint : undefined;

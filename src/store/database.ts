@@ -3,6 +3,7 @@ import pg from "pg";
 import { AnswerLost, databaseUnavailable, isServerGone } from "./database-error.ts";
 import { entities } from "./entities/entities.ts";
 import { guarded } from "./guarded.ts";
+import type { Statement } from "./statement.ts";
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -18,13 +19,14 @@ export interface Database {
   /** The schema as it stands in statements, quoted. */
   readonly schema: string;
   /**
-   * Runs one parameterised statement outside any transaction.
+   * Runs one parameterised statement outside any transaction. One that has a name is kept prepared where the connection is
+   * direct, and planned anew for its values each time: a plan made while a table was empty would be kept for ever.
    *
    * Throws a Refusal DATABASE_UNAVAILABLE if it was never sent, AnswerLost if it may have been carried out.
    */
-  query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  query<Row extends pg.QueryResultRow>(sql: string | Statement, values: readonly unknown[]): Promise<Row[]>;
   /** As `query`, for a statement that writes nothing: a lost answer is only an unreachable database. */
-  read<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  read<Row extends pg.QueryResultRow>(sql: string | Statement, values: readonly unknown[]): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -47,23 +49,23 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
         statement_timeout: STATEMENT_TIMEOUT_MS,
         lock_timeout: 2_000,
         idle_in_transaction_session_timeout: 10_000,
+        options: "-c plan_cache_mode=force_custom_plan",
       }),
     },
   });
 
-  const pool = async (): Promise<pg.Pool> => await orm.em.getConnection().getNativeClient();
+  const pool: pg.Pool = await orm.em.getConnection().getNativeClient();
 
   async function query<Row extends pg.QueryResultRow>(
-    text: string,
+    sql: string | Statement,
     values: readonly unknown[],
   ): Promise<Row[]> {
-    const client = await pool()
-      .then((open) => open.connect())
-      .catch((cause) => Promise.reject(databaseUnavailable(cause)));
+    const statement = typeof sql === "string" ? { text: sql } : direct ? sql : { text: sql.text };
+    const client = await pool.connect().catch((cause) => Promise.reject(databaseUnavailable(cause)));
     let broken = false;
     try {
       // The ORM's pool leaves times as text for the ORM to parse; these statements want pg's own parsers.
-      const result = await client.query<Row>({ text, values: [...values], types: pg.types });
+      const result = await client.query<Row>({ ...statement, values: [...values], types: pg.types });
       return result.rows;
     } catch (error) {
       broken = isServerGone(error);

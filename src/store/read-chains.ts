@@ -4,6 +4,7 @@ import type { Hold } from "../domain/hold.ts";
 import { type ChainRow, chainColumns, chainFromRow } from "./chain-row.ts";
 import type { Database } from "./database.ts";
 import { EVENT_COLUMNS, type EventRow, recordedMoveFromRow } from "./event-row.ts";
+import { hotStatement } from "./statement.ts";
 
 export interface ChainLookup {
   /** By id or by key. */
@@ -57,7 +58,9 @@ function holdFromStored(hold: StoredHold): Hold {
   return { ...hold, notBefore: new Date(hold.notBefore) };
 }
 
-const statement = (schema: string): string => `
+const statement = hotStatement(
+  "read_chains",
+  (schema) => `
   with input as (
     select * from unnest($1::uuid[], $2::bytea[], $3::text[]) with ordinality as i (id, key, request_id, n)
   )
@@ -68,4 +71,5 @@ const statement = (schema: string): string => `
   left join ${schema}.chain_attempt a on a.chain_id = c.id and a.version = c.version
   left join ${schema}.chain_event e
     on e.chain_id = coalesce(i.id, k.id) and e.request_id = i.request_id and e.is_move
-  order by i.n`;
+  order by i.n`,
+);

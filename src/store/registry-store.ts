@@ -138,7 +138,7 @@ export class Registration {
     await this.#em.upsert(ChainTypeEntity, {
       name: chainType.name,
       currentRevision: revision,
-      states: statesOf(chainType),
+      states: [...statesOf(chainType)],
     });
     await this.#em.insert(ChainTypeRevisionEntity, {
       chainType: chainType.name,

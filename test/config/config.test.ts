@@ -25,6 +25,7 @@ describe("defaults", () => {
     migrate: "auto",
     poolSize: 10,
     direct: false,
+    batchSize: 128,
     grpcAddress: "127.0.0.1:7480",
     httpAddress: "127.0.0.1:7481",
     operationsAddress: "0.0.0.0:7482",
@@ -71,6 +72,8 @@ describe("what is set", () => {
     ["DISPATCHER_MIGRATE", "never", { migrate: "never" }],
     ["DISPATCHER_DB_POOL", "1", { poolSize: 1 }],
     ["DISPATCHER_DB_POOL", "100", { poolSize: 100 }],
+    ["DISPATCHER_DB_BATCH", "1", { batchSize: 1 }],
+    ["DISPATCHER_DB_BATCH", "128", { batchSize: 128 }],
     ["DISPATCHER_DB_DIRECT", "true", { direct: true }],
     ["DISPATCHER_DB_DIRECT", "false", { direct: false }],
     ["DISPATCHER_GRPC_ADDRESS", "unix:///run/grpc.sock", { grpcAddress: "unix:///run/grpc.sock" }],
@@ -95,6 +98,8 @@ describe("what is set", () => {
 });
 
 describe("refused", () => {
+  const batch = (value: string) =>
+    `DISPATCHER_DB_BATCH is "${value}" but must be a whole number from 1 to 128`;
   const pool = (value: string) => `DISPATCHER_DB_POOL is "${value}" but must be a whole number from 1 to 100`;
 
   it.each<[string, string, string]>([
@@ -123,6 +128,8 @@ describe("refused", () => {
     ],
     ["DISPATCHER_DB_POOL", "0", pool("0")],
     ["DISPATCHER_DB_POOL", "101", pool("101")],
+    ["DISPATCHER_DB_BATCH", "0", batch("0")],
+    ["DISPATCHER_DB_BATCH", "129", batch("129")],
     ["DISPATCHER_DB_POOL", "-1", pool("-1")],
     ["DISPATCHER_DB_POOL", "1.5", pool("1.5")],
     ["DISPATCHER_DB_POOL", "0x10", pool("0x10")],

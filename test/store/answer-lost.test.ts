@@ -5,6 +5,7 @@ import { getOrCreateChain } from "../../src/engine/get-or-create-chain.ts";
 import { registerChainType } from "../../src/engine/register-chain-type.ts";
 import { Registry } from "../../src/engine/registry.ts";
 import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
+import { type ChainStore, createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { listEvents } from "../../src/store/list-events.ts";
 import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
@@ -13,12 +14,14 @@ import { makeChain, moveOf, openMigratedDatabase, orderType, readChain } from ".
 let direct: Database & { url: string };
 let proxy: CuttingProxy;
 let database: Database;
+let store: ChainStore;
 let registry: Registry;
 
 beforeAll(async () => {
   direct = await openMigratedDatabase();
   proxy = await startCuttingProxy(direct.url);
   database = await openDatabase({ url: proxy.url, schema: "dispatcher", poolSize: 2, direct: false });
+  store = createChainStore(database, 128);
   registry = new Registry(database);
   await registry.refresh();
 });
@@ -41,9 +44,7 @@ describe("a commit whose answer is lost", () => {
   test("is found to be our own success", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain, { requestId: "once", requestHash: "h" });
-    const recorded = await losingTheAnswerTo("'TRANSITIONED', true", () =>
-      commitMove(database, registry, move),
-    );
+    const recorded = await losingTheAnswerTo("'TRANSITIONED', true", () => commitMove(store, registry, move));
     expect(recorded.event).toMatchObject({ id: move.eventId, version: 1, finalState: "paid" });
     expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
   });
@@ -51,12 +52,12 @@ describe("a commit whose answer is lost", () => {
   test("is found to be our own success after the chain has moved on", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain);
-    const commit = commitMove(database, registry, move);
+    const commit = commitMove(store, registry, move);
     await commit;
     const paid = await readChain(direct, chain.id);
-    await commitMove(database, registry, moveOf(paid, { transition: "refund", finalState: "new" }));
+    await commitMove(store, registry, moveOf(paid, { transition: "refund", finalState: "new" }));
     // The same write once more, as after a lost answer: the version is refused, and its own event found.
-    const again = await commitMove(database, registry, move);
+    const again = await commitMove(store, registry, move);
     expect(again.event.id).toBe(move.eventId);
     expect(again.chainAfter).toMatchObject({ state: "paid", version: 1 });
   });
@@ -68,15 +69,15 @@ describe("a commit whose answer is lost", () => {
       match: "EXACT" as const,
     };
     expect(
-      await losingTheAnswerTo("returning id", () => getOrCreateChain(database, registry, key)),
+      await losingTheAnswerTo("returning id", () => getOrCreateChain(store, registry, key)),
     ).toMatchObject({ created: true });
-    expect(await getOrCreateChain(database, registry, key)).toMatchObject({ created: false });
+    expect(await getOrCreateChain(store, registry, key)).toMatchObject({ created: false });
   });
 
   test("a change by hand is made once", async () => {
     const chain = await makeChain(direct);
     await losingTheAnswerTo("'UPDATED', false", () =>
-      updateChain(database, {
+      updateChain(store, {
         ref: { id: chain.id },
         requestedBy: "me",
         reason: "because",
@@ -91,7 +92,7 @@ describe("a commit whose answer is lost", () => {
     const chain = await makeChain(direct);
     const by = { ref: { id: chain.id }, requestedBy: "me", reason: "because" };
     const set = await losingTheAnswerTo("'STATE_SET', true", () =>
-      setChainState(database, registry, { ...by, state: "paid" }),
+      setChainState(store, registry, { ...by, state: "paid" }),
     );
     expect(set.chain).toMatchObject({ state: "paid", version: 1 });
     expect(set.move?.event).toMatchObject({ kind: "STATE_SET", version: 1 });
@@ -101,7 +102,7 @@ describe("a commit whose answer is lost", () => {
   test("a chain is deleted once", async () => {
     const chain = await makeChain(direct);
     await losingTheAnswerTo("'DELETED', false", () =>
-      deleteChain(database, {
+      deleteChain(store, {
         ref: { id: chain.id },
         requestedBy: "me",
         reason: "because",
@@ -128,34 +129,30 @@ describe("a commit whose answer is lost", () => {
 test("a loser is told who was faster, and a repetition gets the recorded answer", async () => {
   const chain = await makeChain(direct);
   const move = moveOf(chain, { requestId: "twice", requestHash: "h" });
-  await commitMove(database, registry, move);
-  await expect(commitMove(database, registry, moveOf(chain))).rejects.toMatchObject({
+  await commitMove(store, registry, move);
+  await expect(commitMove(store, registry, moveOf(chain))).rejects.toMatchObject({
     reason: "CONCURRENT_TRANSITION",
   });
-  const repeated = await commitMove(
-    database,
-    registry,
-    moveOf(chain, { requestId: "twice", requestHash: "h" }),
-  );
+  const repeated = await commitMove(store, registry, moveOf(chain, { requestId: "twice", requestHash: "h" }));
   expect(repeated.event.id).toBe(move.eventId);
   await expect(
-    commitMove(database, registry, moveOf(chain, { requestId: "twice", requestHash: "other" })),
+    commitMove(store, registry, moveOf(chain, { requestId: "twice", requestHash: "other" })),
   ).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED" });
 });
 
 test("a move that loses to an operator or to a new revision is told so", async () => {
   const disabled = await makeChain(direct);
-  await updateChain(database, { ref: { id: disabled.id }, requestedBy: "me", reason: "", disabled: true });
-  await expect(commitMove(database, registry, moveOf(disabled))).rejects.toMatchObject({
+  await updateChain(store, { ref: { id: disabled.id }, requestedBy: "me", reason: "", disabled: true });
+  await expect(commitMove(store, registry, moveOf(disabled))).rejects.toMatchObject({
     reason: "CHAIN_DISABLED",
   });
 
   const chain = await makeChain(direct);
   const older = moveOf(chain, { finalState: "lost", revision: 0 });
-  await expect(commitMove(database, registry, older)).rejects.toMatchObject({ reason: "REVISION_CHANGED" });
+  await expect(commitMove(store, registry, older)).rejects.toMatchObject({ reason: "REVISION_CHANGED" });
 
-  await deleteChain(database, { ref: { id: chain.id }, requestedBy: "me", reason: "", force: false });
-  await expect(commitMove(database, registry, moveOf(chain))).rejects.toMatchObject({
+  await deleteChain(store, { ref: { id: chain.id }, requestedBy: "me", reason: "", force: false });
+  await expect(commitMove(store, registry, moveOf(chain))).rejects.toMatchObject({
     reason: "CHAIN_NOT_FOUND",
   });
 });

@@ -4,6 +4,7 @@ import type { Attempt } from "../../src/domain/attempt.ts";
 import type { Chain } from "../../src/domain/chain.ts";
 import { AttemptKeeper } from "../../src/engine/attempt-keeper.ts";
 import { keepAttempts, readAttempt } from "../../src/store/attempts.ts";
+import { createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { readChains } from "../../src/store/read-chains.ts";
 import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
@@ -74,7 +75,7 @@ describe("what one sidecar writes behind", () => {
 
 test("a new hold is kept although the first answer is lost", async () => {
   const chain = await makeChain(direct);
-  const keeper = new AttemptKeeper(database, () => undefined);
+  const keeper = new AttemptKeeper(createChainStore(database, 128), () => undefined);
   const cuts = proxy.cuts();
   proxy.cutAnswerTo("chain_attempt as a");
   await keeper.keepNow(attemptOn(chain, 1, { holds: [hold] }));
@@ -84,7 +85,7 @@ test("a new hold is kept although the first answer is lost", async () => {
 
 test("flush waits for what is being written already", async () => {
   const chain = await makeChain(direct);
-  const keeper = new AttemptKeeper(direct, () => undefined);
+  const keeper = new AttemptKeeper(createChainStore(direct, 128), () => undefined);
   keeper.keepSoon(attemptOn(chain, 1));
   void keeper.flush();
   await keeper.flush();

@@ -45,14 +45,16 @@ test("two batches with the same new keys in reversed order make each chain once,
   await other.query("rollback");
   await other.end();
 
-  const [madeByOne, madeByTwo] = await batches;
-  expect(madeByOne.size + madeByTwo.size).toBe(20);
+  const [madeByOne, madeByTwo] = (await batches).map(
+    (results, batch) => new Set([one, two][batch]?.filter((_, index) => results[index]).map(({ id }) => id)),
+  );
+  expect(Number(madeByOne?.size) + Number(madeByTwo?.size)).toBe(20);
   const readings = await readChains(
     database,
     one.map(({ key }) => ({ ref: { key }, requestId: "" })),
   );
   for (const { chain } of readings)
-    expect(madeByOne.has(chain?.id ?? "") !== madeByTwo.has(chain?.id ?? "")).toBe(true);
+    expect(madeByOne?.has(chain?.id ?? "") !== madeByTwo?.has(chain?.id ?? "")).toBe(true);
 });
 
 test("any Unicode text is kept byte for byte, and composed and decomposed forms are different chains", async () => {
@@ -83,5 +85,5 @@ test("a subset finds the chains that include it, at most ten", async () => {
 test("no chain is made of a type that is not registered", async () => {
   const resources = [{ resourceType: "order", resourceId: "typeless" }];
   const chain = { id: uuidv7(), chainType: "deleted", key: chainKey("deleted", resources), resources };
-  expect(await createChains(database, [chain])).toEqual(new Set());
+  expect(await createChains(database, [chain])).toEqual([undefined]);
 });

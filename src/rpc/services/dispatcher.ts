@@ -22,19 +22,20 @@ import { pageSizeOf, pageToken, placeFromToken, UUID } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
 
 export function dispatcherService(parts: ExecuteParts): MountedService {
-  const { database, registry } = parts;
+  const { store, registry } = parts;
+  const { database } = store;
   const isFinal = (chain: Chain) => registry.isFinal(chain);
   const toProto = (chain: Chain) => chainToProto(chain, isFinal);
 
   return mount(DispatcherService, {
     async getOrCreateChain({ key }) {
       if (!key) throw new Error("a request passed its rules without a key");
-      const { chain, created } = await getOrCreateChain(database, registry, chainKeyFromProto(key));
+      const { chain, created } = await getOrCreateChain(store, registry, chainKeyFromProto(key));
       return { chain: toProto(chain), created };
     },
 
     async getChain({ chain: ref }) {
-      const chain = await getChain(database, chainRefFromProto(ref));
+      const chain = await getChain(store, chainRefFromProto(ref));
       const attempt = await readLastAttempt(database, chain);
       return { chain: toProto(chain), ...(attempt && { lastAttempt: attemptToProto(attempt) }) };
     },
@@ -52,7 +53,7 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
 
     async updateChain(request) {
       const paths = request.updateMask?.paths ?? [];
-      const chain = await updateChain(database, {
+      const chain = await updateChain(store, {
         ...byHand(request),
         disabled: paths.includes("disabled") ? request.disabled : undefined,
         nextUpdateTime: paths.includes("next_update_time")
@@ -63,7 +64,7 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
     },
 
     async setChainState(request) {
-      const { chain, move } = await setChainState(database, registry, {
+      const { chain, move } = await setChainState(store, registry, {
         ...byHand(request),
         state: request.state,
       });
@@ -71,12 +72,12 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
     },
 
     async addChainResources(request) {
-      const chain = await addChainResources(database, { ...byHand(request), resources: request.resources });
+      const chain = await addChainResources(store, { ...byHand(request), resources: request.resources });
       return { chain: toProto(chain) };
     },
 
     async deleteChain(request) {
-      await deleteChain(database, { ...byHand(request), force: request.force });
+      await deleteChain(store, { ...byHand(request), force: request.force });
       return {};
     },
 
@@ -94,7 +95,7 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
         version === undefined || id === undefined
           ? undefined
           : { version: Number(version), isMove: kind === "move", id };
-      const { events, next } = await listChainEvents(database, wanted, after, pageSizeOf(pageSize));
+      const { events, next } = await listChainEvents(store, wanted, after, pageSizeOf(pageSize));
       return {
         events: events.map(chainEventToProto),
         nextPageToken: pageToken(

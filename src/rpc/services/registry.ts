@@ -20,7 +20,8 @@ import { structFromProto } from "../convert/struct.ts";
 import { pageSizeOf, pageToken, placeFromToken } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
 
-export function registryService({ database, registry, policy, validators }: ExecuteParts): MountedService {
+export function registryService({ store, registry, policy, validators }: ExecuteParts): MountedService {
+  const { database } = store;
   return mount(RegistryService, {
     async registerChainType({ chainType, validateOnly, makeCurrent }) {
       if (!chainType) throw new Error("a registration passed its rules without a chain type");
