@@ -13,7 +13,6 @@ import { failure, quoted } from "./failure.ts";
 import { createGrpcChannels } from "./grpc-channels.ts";
 import { grpcStatusFailure } from "./grpc-status.ts";
 import { CONNECT_TIMEOUT_MS, MAX_ANSWER_BYTES } from "./limits.ts";
-import { TIME_IS_UP } from "./time-limit.ts";
 
 const PATH = `/${ValidatorService.typeName}/${ValidatorService.method.validate.name}`;
 
@@ -32,31 +31,36 @@ export function createGrpcValidator(trust: () => SecureContext): ProtocolClient<
     trust,
   });
   return {
-    ask: (endpoint, asking) =>
+    ask: (endpoint, { request, timeoutMs, signal }) =>
       new Promise((resolve) => {
-        const { request, timeoutMs, signal } = asking;
         const bytes = Buffer.from(toBinary(ValidateRequestSchema, request));
         const lease = channels.lease(endpoint);
         const heard: Heard = { messages: [] };
-        // As Client.makeUnaryRequest does, which for each call takes a stack trace and passes layers that nothing here needs.
-        const call = lease.client
-          .getChannel()
-          .createCall(PATH, Date.now() + timeoutMs, undefined, null, undefined);
-        const cancel = () => call.cancelWithStatus(status.CANCELLED, "no longer wanted");
+        // What Client.makeUnaryRequest does besides is dear: a stack trace of each call, layers that nothing here needs. So
+        // is a deadline: grpc-js would run a second clock.
+        const call = lease.client.getChannel().createCall(PATH, Infinity, undefined, null, undefined);
+        let givenUp: "silent" | "cancelled" | undefined;
+        const giveUp = (why: typeof givenUp) => {
+          givenUp = why;
+          call.cancelWithStatus(status.CANCELLED, "given up");
+        };
+        const timer = setTimeout(giveUp, Math.ceil(timeoutMs), "silent");
+        const cancel = () => giveUp("cancelled");
         signal.addEventListener("abort", cancel, { once: true });
-        call.start(new Metadata(), {
+        call.start(timeoutMetadata(timeoutMs), {
           onReceiveMetadata: (headers) => {
             heard.contentType = String(headers.get("content-type")[0] ?? "");
           },
           onReceiveMessage: (message: Buffer) => {
             heard.messages.push(message);
-            if (heard.messages.length > 1) cancel();
+            if (heard.messages.length > 1) call.cancelWithStatus(status.CANCELLED, "one message too many");
             else call.startRead();
           },
           onReceiveStatus: (ended) => {
+            clearTimeout(timer);
             signal.removeEventListener("abort", cancel);
-            lease.end(outcomeOf(ended, heard, signal));
-            resolve(readReply(endpoint, ended, heard));
+            lease.end(hasSpoken(ended, heard) ? "answered" : (givenUp ?? "cancelled"));
+            resolve(givenUp ? undefined : readReply(endpoint, ended, heard));
           },
         });
         call.startRead();
@@ -67,18 +71,18 @@ export function createGrpcValidator(trust: () => SecureContext): ProtocolClient<
   };
 }
 
+/** Eight digits are the most that gRPC allows: 27 hours. */
+const LONGEST_TIMEOUT_MS = 99_999_999;
+
+function timeoutMetadata(ms: number): Metadata {
+  const metadata = new Metadata();
+  metadata.set("grpc-timeout", `${Math.min(Math.max(1, Math.ceil(ms)), LONGEST_TIMEOUT_MS)}m`);
+  return metadata;
+}
+
 /** Headers or trailers came: what ended the call is the peer's word and not grpc-js's. */
 function hasSpoken(ended: StatusObject, heard: Heard): boolean {
   return heard.contentType !== undefined || Object.keys(ended.metadata.getMap()).length > 0;
-}
-
-function outcomeOf(
-  ended: StatusObject,
-  heard: Heard,
-  signal: AbortSignal,
-): "answered" | "silent" | "cancelled" {
-  if (hasSpoken(ended, heard)) return "answered";
-  return ended.code === status.DEADLINE_EXCEEDED || signal.reason === TIME_IS_UP ? "silent" : "cancelled";
 }
 
 function readReply(endpoint: GrpcEndpoint, ended: StatusObject, heard: Heard): Reply {

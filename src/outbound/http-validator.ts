@@ -5,12 +5,13 @@ import {
   ValidateRequestSchema,
   ValidatorService,
 } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
-import type { Asking, ProtocolClient } from "./asking.ts";
+import type { Asking, ProtocolClient, Reply } from "./asking.ts";
 import { connectionFailure, notHttp } from "./connection-failure.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { type Failure, failure, quoted } from "./failure.ts";
 import { readHttpAnswer } from "./http-answer.ts";
 import { CONNECT_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_HEADER_BYTES } from "./limits.ts";
+import { startTimeLimit, within } from "./time-limit.ts";
 
 const CONNECT_PATH = `/${ValidatorService.typeName}/${ValidatorService.method.validate.name}`;
 const IDLE_MS = 30_000;
@@ -28,24 +29,29 @@ export function createHttpValidator(trust: () => SecureContext): ProtocolClient<
   };
   return {
     ask: async (endpoint, asking) => {
+      using limit = startTimeLimit(asking.signal, asking.timeoutMs);
       const agent = agentFor(endpoint.tls, !asking.isRepeat);
-      let response: Dispatcher.ResponseData;
-      try {
-        response = await agent.request(requestOf(endpoint, asking));
-      } catch (error) {
-        return failureBefore(endpoint, error as NodeJS.ErrnoException);
-      }
-      const { statusCode, headers, body } = response;
-      try {
-        return readHttpAnswer({ status: statusCode, headers, ...(await readBody(body)) });
-      } catch (error) {
-        return failureAmid(endpoint, error);
-      }
+      return await within(limit.signal, exchange(agent, endpoint, { ...asking, signal: limit.signal }));
     },
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },
   };
+}
+
+async function exchange(agent: Agent, endpoint: HttpEndpoint, asking: Asking): Promise<Reply> {
+  let response: Dispatcher.ResponseData;
+  try {
+    response = await agent.request(requestOf(endpoint, asking));
+  } catch (error) {
+    return failureBefore(endpoint, error as NodeJS.ErrnoException);
+  }
+  const { statusCode, headers, body } = response;
+  try {
+    return readHttpAnswer({ status: statusCode, headers, ...(await readBody(body)) });
+  } catch (error) {
+    return failureAmid(endpoint, error);
+  }
 }
 
 function createAgent(keepAlive: boolean, secureContext: SecureContext | undefined): Agent {

@@ -1,7 +1,4 @@
-/** The reason of a signal whose time is up. */
-export const TIME_IS_UP = new Error("the time for the answer is up");
-
-/** A signal that ends with its parent or, for the reason TIME_IS_UP, when the time is up. */
+/** A signal that ends with its parent or when the time is up. */
 export interface TimeLimit extends Disposable {
   readonly signal: AbortSignal;
 }
@@ -11,7 +8,7 @@ export function startTimeLimit(parent: AbortSignal, ms: number): TimeLimit {
   const controller = new AbortController();
   const follow = () => controller.abort(parent.reason);
   parent.addEventListener("abort", follow, { once: true });
-  const timer = setTimeout(() => controller.abort(TIME_IS_UP), Math.ceil(ms));
+  const timer = setTimeout(() => controller.abort(new Error("the time is up")), Math.ceil(ms));
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {

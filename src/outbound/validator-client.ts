@@ -9,7 +9,6 @@ import { createGrpcValidator } from "./grpc-validator.ts";
 import { createHttpValidator } from "./http-validator.ts";
 import { type Question, questionToProto } from "./question.ts";
 import { readAnswer } from "./read-answer.ts";
-import { startTimeLimit, within } from "./time-limit.ts";
 import { createTrust } from "./trust.ts";
 
 export interface ValidatorClientOptions {
@@ -38,7 +37,7 @@ export interface ValidatorClient {
 }
 
 const DEFAULT_TIMEOUT_MS = 2000;
-/** By so much may a clock in grpc-js or in the validator run out before ours. */
+/** By so much may the validator's clock run out before ours. */
 const CLOCK_SLACK_MS = 20;
 
 export function createValidatorClient(options: ValidatorClientOptions = {}): ValidatorClient {
@@ -58,18 +57,13 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
       if (allowedMs <= 0) return errorVerdict(endpoint, NOT_CALLED);
       const endMs = startMs + allowedMs;
 
-      using limit = startTimeLimit(signal, allowedMs);
       const request = questionToProto(question);
-      const askOnce = (isRepeat: boolean) => {
-        const left = endMs - performance.now();
-        return within(
-          limit.signal,
-          ask(parsed, { request, timeoutMs: left, isRepeat, signal: limit.signal }),
-        );
-      };
-      let reply = await askOnce(false);
-      if (reply?.kind === "failure" && reply.mayRepeat) reply = await askOnce(true);
+      let reply = await ask(parsed, { request, timeoutMs: allowedMs, isRepeat: false, signal });
       signal.throwIfAborted();
+      if (reply?.kind === "failure" && reply.mayRepeat) {
+        reply = await ask(parsed, { request, timeoutMs: endMs - performance.now(), isRepeat: true, signal });
+        signal.throwIfAborted();
+      }
 
       const nowMs = performance.now();
       const durationMs = nowMs - startMs;
