@@ -44,13 +44,14 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
   const trust = createTrust(options.ca);
   const grpc = createGrpcValidator(trust);
   const http = createHttpValidator(trust);
+  const read = rememberEndpoints();
   const ask = (endpoint: ParsedEndpoint, asking: Asking) =>
     endpoint.kind === "grpc" ? grpc.ask(endpoint, asking) : http.ask(endpoint, asking);
 
   return {
     validate: async (endpoint, question, { signal, deadlineMs = Infinity }) => {
       signal.throwIfAborted();
-      const parsed = parseEndpoint(endpoint.url);
+      const parsed = read(endpoint.url);
       const startMs = performance.now();
       const timeoutMs = endpoint.timeoutMs ?? DEFAULT_TIMEOUT_MS;
       const allowedMs = Math.min(timeoutMs, deadlineMs - startMs);
@@ -83,6 +84,22 @@ export function createValidatorClient(options: ValidatorClientOptions = {}): Val
     close: async () => {
       await Promise.all([grpc.close(), http.close()]);
     },
+  };
+}
+
+/** A sidecar has a few endpoints, but callers may name ever new ones. */
+const MAX_REMEMBERED = 256;
+
+function rememberEndpoints(): (url: string) => ParsedEndpoint {
+  const known = new Map<string, ParsedEndpoint>();
+  return (url) => {
+    let endpoint = known.get(url);
+    if (!endpoint) {
+      endpoint = parseEndpoint(url);
+      if (known.size >= MAX_REMEMBERED) known.clear();
+      known.set(url, endpoint);
+    }
+    return endpoint;
   };
 }
 
