@@ -78,14 +78,17 @@ async function commit(
     statement,
     columns.map((_, column) => moves.map(({ values }) => values[column])),
   );
-  return rows.map(({ not_held, event_time, next_update_time }) => {
-    if (event_time) return { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined };
-    return { kind: not_held ? "not held" : "refused" };
-  });
+  const results: (CommitResult | { readonly kind: "not held" })[] = moves.map(() => ({ kind: "not held" }));
+  for (const { n, event_time, next_update_time } of rows) {
+    results[Number(n) - 1] = event_time
+      ? { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined }
+      : { kind: "refused" };
+  }
+  return results;
 }
 
 interface Row {
-  readonly not_held: boolean;
+  readonly n: string;
   readonly event_time: Date | null;
   readonly next_update_time: Date | null;
 }
@@ -103,7 +106,7 @@ const columns: readonly (readonly [string, string, (move: Move) => unknown])[] =
   ["evaluations", "text", ({ evaluations }) => JSON.stringify(evaluations)],
   ["context", "text", ({ context }) => JSON.stringify(context)],
   ["chain_after", "text", ({ chain }) => JSON.stringify(chainAfterOf(chain))],
-  ["next_update_time", "timestamptz", ({ nextUpdateTime }) => nextUpdateTime?.toISOString() ?? null],
+  ["due_time", "timestamptz", ({ nextUpdateTime }) => nextUpdateTime?.toISOString() ?? null],
   ["delay_ms", "double precision", ({ delayMs }) => delayMs ?? null],
   ["requested_by", "text", ({ requestedBy }) => requestedBy],
   ["request_id", "text", ({ requestId }) => requestId || null],
@@ -112,44 +115,43 @@ const columns: readonly (readonly [string, string, (move: Move) => unknown])[] =
 ];
 
 // The version stands in the UPDATE itself: that is what READ COMMITTED checks again after a concurrent commit. Expiry is
-// judged by clock_timestamp(), since the statement may have waited for its row. Results go by ordinality, never by chain.
+// judged by clock_timestamp(), since the statement may have waited for its row. Results go by ordinality, never by chain. Each
+// step hands on all that the next one needs: joining them again would cost as much as the writes.
 const statementFor = (locking: "skip locked" | "") => (schema: string) =>
   `
-  with input as (
-    select * from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
+  with held as materialized (
+    select i.*, k.claim_id as former_claim_id
+    from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
       with ordinality as i (${columns.map(([name]) => name).join(", ")}, n)
-  ),
-  held as materialized (
-    select id, claim_id from ${schema}.chain where id = any($1) for no key update ${locking}
+    join ${schema}.chain k on k.id = i.chain_id
+    for no key update of k ${locking}
   ),
   moved as (
     update ${schema}.chain c set
-      state = i.final_state, version = c.version + 1, fence = c.fence + 1, claim_id = null, claim_expiry = null,
-      next_update_time = coalesce(i.next_update_time, clock_timestamp() + i.delay_ms * interval '1 millisecond'),
+      state = h.final_state, version = c.version + 1, fence = c.fence + 1, claim_id = null, claim_expiry = null,
+      next_update_time = coalesce(h.due_time, clock_timestamp() + h.delay_ms * interval '1 millisecond'),
       update_time = clock_timestamp()
-    from input i join held h on h.id = i.chain_id
-    where c.id = i.chain_id and c.version = i.version and not c.disabled
+    from held h
+    where c.id = h.chain_id and c.version = h.version and not c.disabled
       and (c.claim_id is null or c.claim_expiry <= clock_timestamp())
-      and exists (select from ${schema}.chain_type t where t.name = c.chain_type and i.final_state = any(t.states))
-    returning i.n, c.id, c.version, c.update_time, c.next_update_time, h.claim_id as former_claim_id
+      and exists (select from ${schema}.chain_type t where t.name = c.chain_type and h.final_state = any(t.states))
+    returning h.*, c.update_time, c.next_update_time
   ),
   noted as (
     insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, transition, from_state, final_state, revision,
       evaluations, context, chain_after, next_update_time, requested_by, request_id, request_hash, attempt_id, reason,
       event_time)
-    select i.event_id, m.id, 'TRANSITIONED', true, m.version, i.transition, i.from_state, i.final_state, i.revision,
-      i.evaluations::json, i.context::json, i.chain_after::json, m.next_update_time, i.requested_by, i.request_id,
-      i.request_hash, i.attempt_id, '', m.update_time
-    from moved m join input i using (n)
+    select event_id, chain_id, 'TRANSITIONED', true, version + 1, transition, from_state, final_state, revision,
+      evaluations::json, context::json, chain_after::json, next_update_time, requested_by, request_id, request_hash,
+      attempt_id, '', update_time
+    from moved
   ),
   claim_noted as (
     insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
-    select i.note_id, m.id, 'CLAIM_EXPIRED', false, i.version, '', '', m.update_time
-    from moved m join input i using (n) where m.former_claim_id is not null
+    select note_id, chain_id, 'CLAIM_EXPIRED', false, version, '', '', update_time
+    from moved where former_claim_id is not null
   )
-  select h.id is null as not_held, m.update_time as event_time, m.next_update_time
-  from input i left join held h on h.id = i.chain_id left join moved m on m.n = i.n
-  order by i.n`;
+  select h.n, m.update_time as event_time, m.next_update_time from held h left join moved m using (n)`;
 
 const together = hotStatement("commit_moves", statementFor("skip locked"));
 const alone = hotStatement("commit_move_alone", statementFor(""));

@@ -58,18 +58,23 @@ function holdFromStored(hold: StoredHold): Hold {
   return { ...hold, notBefore: new Date(hold.notBefore) };
 }
 
+// One index scan for each lookup and table, which the limits ask for: as plain joins, tables without statistics, or with many
+// lookups, would be read whole.
 const statement = hotStatement(
   "read_chains",
   (schema) => `
-  with input as (
-    select * from unnest($1::uuid[], $2::bytea[], $3::text[]) with ordinality as i (id, key, request_id, n)
-  )
   select clock_timestamp() as now, ${chainColumns(schema)}, a.holds, a.revision as holds_revision, ${EVENT_COLUMNS}
-  from input i
-  left join ${schema}.chain k on k.key = i.key
-  left join ${schema}.chain c on c.id = coalesce(i.id, k.id)
-  left join ${schema}.chain_attempt a on a.chain_id = c.id and a.version = c.version
-  left join ${schema}.chain_event e
-    on e.chain_id = coalesce(i.id, k.id) and e.request_id = i.request_id and e.is_move
+  from (
+    select n, request_id, coalesce(id, (select k.id from ${schema}.chain k where k.key = i.key)) as id
+    from unnest($1::uuid[], $2::bytea[], $3::text[]) with ordinality as i (id, key, request_id, n)
+    offset 0
+  ) i
+  left join lateral (select * from ${schema}.chain where id = i.id limit 1) c on true
+  left join lateral (
+    select holds, revision from ${schema}.chain_attempt where chain_id = c.id and version = c.version limit 1
+  ) a on true
+  left join lateral (
+    select * from ${schema}.chain_event where chain_id = i.id and request_id = i.request_id and is_move limit 1
+  ) e on true
   order by i.n`,
 );
