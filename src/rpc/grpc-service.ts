@@ -1,4 +1,4 @@
-import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import type {
   handleServerStreamingCall,
@@ -8,6 +8,7 @@ import type {
   ServerWritableStream,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
+import { encodeAnswer } from "./encode-answer.ts";
 import { grpcStatus } from "./grpc-status.ts";
 import { LiveCall } from "./live-call.ts";
 import type { Pipeline, Wire } from "./pipeline.ts";
@@ -47,7 +48,7 @@ const wire: Wire<Buffer, Buffer> = {
       );
     }
   },
-  encode: (method, answer: Message) => asBuffer(toBinary(method.output, answer)),
+  encode: (method, answer) => asBuffer(encodeAnswer(method.output, answer)),
 };
 
 function unaryHandler(

@@ -1,4 +1,4 @@
-import type { Message } from "@bufbuild/protobuf";
+import { create, type Message } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { LiveCall } from "./live-call.ts";
 import type { Pipeline, Wire } from "./pipeline.ts";
@@ -21,7 +21,7 @@ export function mountOnConnect(router: ConnectRouter, service: MountedService, p
 const wire: Wire<Message, Message> = {
   listener: "http",
   decode: (_method, request) => request,
-  encode: (_method, answer) => answer,
+  encode: (method, answer) => create(method.output, answer),
 };
 
 function liveCallOf(context: HandlerContext): LiveCall {

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
-import {
-  create,
-  type DescMessage,
-  type DescMethodServerStreaming,
-  type DescMethodUnary,
-  type Message,
-  type MessageInitShape,
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  Message,
+  MessageInitShape,
 } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Refusal } from "../domain/refusal.ts";
@@ -22,11 +21,11 @@ import type { MountedService } from "./service.ts";
 export interface Wire<In, Out> {
   readonly listener: Listener;
   decode(method: DescMethodUnary | DescMethodServerStreaming, input: In): Message;
-  encode(method: DescMethodUnary | DescMethodServerStreaming, answer: Message): Out;
+  encode(method: DescMethodUnary | DescMethodServerStreaming, answer: AnswerInit): Out;
 }
 
-/** What a handler of this method's type gives, which only the types of `mount` know. */
-type AnswerInit = MessageInitShape<DescMessage>;
+/** What a handler of the method's type gives, which only the types of `mount` know. */
+export type AnswerInit = MessageInitShape<DescMessage>;
 
 /**
  * What every call goes through, whichever listener it came in by: the gate, its checks, its handler, and one place where
@@ -127,7 +126,7 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
         try {
           const request = admit(method, wire, input, call);
           const answer = await call.whileAwaited(running(name, call, handler(request, call)));
-          const output = wire.encode(method, create(method.output, answer as AnswerInit));
+          const output = wire.encode(method, answer as AnswerInit);
           progress.succeeded();
           return output;
         } catch (error) {
@@ -149,7 +148,7 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
           for (;;) {
             const next = await call.whileAwaited(answers.next());
             if (next.done) break;
-            yield wire.encode(method, create(method.output, next.value as AnswerInit));
+            yield wire.encode(method, next.value as AnswerInit);
           }
           call.markAnswered();
           progress.succeeded();
