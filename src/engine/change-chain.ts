@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Chain } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
 import { chainKey } from "../domain/chain-key.ts";
@@ -17,6 +16,7 @@ import type { ChainStore } from "../store/chain-store.ts";
 import { violatedConstraint } from "../store/database-error.ts";
 import { isEventWritten, readMove } from "../store/read-move.ts";
 import { type ChainRef, chainNotFound, findChain, getChain } from "./find-chain.ts";
+import { newId } from "./new-id.ts";
 import type { Registry } from "./registry.ts";
 import { settle } from "./settle.ts";
 
@@ -121,7 +121,7 @@ async function changeOnce(
   write: (write: AdminWrite, chain: Chain) => Promise<boolean>,
   { refuseClaim = false } = {},
 ): Promise<Chain> {
-  const ids = { eventId: uuidv7(), noteId: uuidv7() };
+  const ids = { eventId: newId(), noteId: newId() };
   let chain = known;
   return settle({
     write: async () => {

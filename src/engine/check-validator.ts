@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import { NEW } from "../domain/chain.ts";
 import type { Endpoint } from "../domain/chain-type.ts";
 import type { JsonObject } from "../domain/json.ts";
@@ -6,6 +5,7 @@ import type { Verdict } from "../domain/verdict.ts";
 import type { EndpointPolicy } from "../outbound/endpoint-policy.ts";
 import type { ValidatorClient } from "../outbound/validator-client.ts";
 import { notRegistered, validatorOf } from "./ask-validator.ts";
+import { newId } from "./new-id.ts";
 import { transitionNotFound } from "./register-endpoint.ts";
 import type { Registry } from "./registry.ts";
 
@@ -59,7 +59,7 @@ export async function checkValidator(
     initialContext: command.initialContext,
     dryRun: true,
     requestedBy: "CheckValidator",
-    attemptId: uuidv7(),
+    attemptId: newId(),
   };
   return { endpoint, verdict: await validators.validate(endpoint, question, limits) };
 }

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import { type Chain, DONE } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
 import { type ChainTypeRevision, isFinal } from "../domain/chain-type.ts";
@@ -15,6 +14,7 @@ import { chainNotFound, findChain } from "./find-chain.ts";
 import { createChain, newChain } from "./get-or-create-chain.ts";
 import { judge } from "./judge.ts";
 import { leaveTrace } from "./leave-trace.ts";
+import { newId } from "./new-id.ts";
 import type { Registry } from "./registry.ts";
 import { repeatedMove } from "./repeated-move.ts";
 
@@ -56,7 +56,7 @@ export async function execute(
     ignoreSchedule: command.ignoreSchedule,
     expectedVersion: command.expectedVersion,
   };
-  const attemptId = uuidv7();
+  const attemptId = newId();
   const judgement = await judge(
     situation,
     (transition, signal) =>
@@ -85,8 +85,8 @@ export async function execute(
         : { nextUpdateTime: verdict.nextUpdateTime, delayMs: transition.delayMs };
       const move = await commitMove(parts.store, parts.registry, {
         ...due,
-        eventId: uuidv7(),
-        noteId: uuidv7(),
+        eventId: newId(),
+        noteId: newId(),
         chain,
         transition: transition.name,
         finalState: transition.finalState,

@@ -1,10 +1,10 @@
-import { v7 as uuidv7 } from "uuid";
 import { type Chain, NEW } from "../domain/chain.ts";
 import { chainKey } from "../domain/chain-key.ts";
 import { canonicalMappings } from "../domain/resource-mapping.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import type { ChainReading } from "../store/read-chains.ts";
 import { type ChainKey, findChain } from "./find-chain.ts";
+import { newId } from "./new-id.ts";
 import type { Registry } from "./registry.ts";
 import { settle } from "./settle.ts";
 
@@ -37,7 +37,7 @@ export async function createChain(
 ): Promise<FoundOrCreated> {
   await registry.get(key.chainType);
   const { chainType } = key;
-  const id = uuidv7();
+  const id = newId();
   const resources = canonicalMappings(key.resources);
   const exact = { key: { ...key, match: "EXACT" as const } };
   const find = async () => {

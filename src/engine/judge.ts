@@ -57,7 +57,7 @@ export async function judge(
     return { kind: "interrupted", refusal: error, evaluations };
   } finally {
     limits.signal.removeEventListener("abort", cancelAll);
-    cancel.abort(new Refusal("CANCELLED", "the decision has been made"));
+    if (open.size > 0) cancel.abort(new Refusal("CANCELLED", "the decision has been made"));
   }
 }
 
