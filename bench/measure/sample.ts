@@ -34,6 +34,8 @@ export interface Figure {
   /** As in `--only`. */
   readonly name: string;
   readonly title: string;
+  /** What each subject holds for the calls that it answers, by its name. */
+  readonly guarantees: Readonly<Record<string, string>>;
   readonly measurements: readonly Measurement[];
   readonly missing: readonly Missing[];
 }
