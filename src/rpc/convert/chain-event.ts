@@ -2,7 +2,6 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ChainEventKind, type ChainEventSchema } from "../../../gen/ts/dispatcher/v1/chain_event_pb.ts";
 import type { ChainEvent } from "../../domain/chain-event.ts";
 import { evaluationToProto } from "./evaluation.ts";
-import { optional } from "./optional.ts";
 import { structToProto } from "./struct.ts";
 import { timeToProto } from "./time.ts";
 
@@ -20,9 +19,9 @@ export function chainEventToProto(event: ChainEvent): MessageInitShape<typeof Ch
     requestedBy: event.requestedBy,
     requestId: event.requestId ?? "",
     attemptId: event.attemptId ?? "",
-    ...optional("time", timeToProto(event.time)),
+    time: timeToProto(event.time),
     reason: event.reason,
-    ...optional("context", event.context && structToProto(event.context)),
+    context: event.context && structToProto(event.context),
     addedResources: event.addedResources.map(({ resourceType, resourceId }) => ({
       resourceType,
       resourceId,

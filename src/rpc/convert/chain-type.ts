@@ -10,7 +10,6 @@ import {
   OnError,
 } from "../../../gen/ts/dispatcher/v1/chain_type_pb.ts";
 import type { Callback, ChainType, ChainTypeRevision, Endpoint } from "../../domain/chain-type.ts";
-import { optional } from "./optional.ts";
 import { durationFromProto, durationToProto, timeToProto } from "./time.ts";
 
 export function chainTypeFromProto(message: ChainTypeMessage): ChainType {
@@ -54,7 +53,7 @@ function chainTypeToProto(chainType: ChainType): ChainTypeMessage {
       ...(transition.validator && { validator: endpointToProto(transition.validator) }),
       ...(transition.callback && { callback: callbackToProto(transition.callback) }),
       onError: transition.onError === "SKIP" ? OnError.SKIP : OnError.STOP,
-      ...optional("delay", durationToProto(transition.delayMs)),
+      delay: durationToProto(transition.delayMs),
     })),
     states: states.map((state) => ({
       name: state.name,
@@ -66,14 +65,14 @@ function chainTypeToProto(chainType: ChainType): ChainTypeMessage {
     evaluation: evaluation === "PARALLEL" ? EvaluationMode.PARALLEL : EvaluationMode.SEQUENTIAL,
     ...(autoExecute && {
       autoExecute: {
-        ...optional("recheckInterval", durationToProto(autoExecute.recheckIntervalMs)),
-        ...optional("recheckMax", durationToProto(autoExecute.recheckMaxMs)),
+        recheckInterval: durationToProto(autoExecute.recheckIntervalMs),
+        recheckMax: durationToProto(autoExecute.recheckMaxMs),
       },
     }),
     ...(retention && {
       retention: {
-        ...optional("deleteEventsAfter", durationToProto(retention.deleteEventsAfterMs)),
-        ...optional("forgetAfter", durationToProto(retention.forgetAfterMs)),
+        deleteEventsAfter: durationToProto(retention.deleteEventsAfterMs),
+        forgetAfter: durationToProto(retention.forgetAfterMs),
       },
     }),
   });
@@ -86,12 +85,12 @@ export function revisionToProto(
     chainType: chainTypeToProto(revision.chainType),
     revision: BigInt(revision.revision),
     contentHash: revision.contentHash,
-    ...optional("createTime", timeToProto(revision.createTime)),
+    createTime: timeToProto(revision.createTime),
   };
 }
 
 export function endpointToProto({ url, timeoutMs }: Endpoint) {
-  return { url, ...optional("timeout", durationToProto(timeoutMs)) };
+  return { url, timeout: durationToProto(timeoutMs) };
 }
 
 export function callbackToProto({ endpoint, mode }: Callback) {

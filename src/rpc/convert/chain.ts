@@ -7,7 +7,6 @@ import {
 } from "../../../gen/ts/dispatcher/v1/chain_pb.ts";
 import type { Chain } from "../../domain/chain.ts";
 import type { ChainKey, ChainRef } from "../../engine/find-chain.ts";
-import { optional } from "./optional.ts";
 import { timeToProto } from "./time.ts";
 
 /** Whether a chain can move on is told by its type, which the chain does not carry. */
@@ -20,12 +19,12 @@ export function chainToProto(chain: Chain, isFinal: IsFinal): MessageInitShape<t
     state: chain.state,
     version: BigInt(chain.version),
     resources: chain.resources.map(({ resourceType, resourceId }) => ({ resourceType, resourceId })),
-    ...optional("nextUpdateTime", timeToProto(chain.nextUpdateTime)),
+    nextUpdateTime: timeToProto(chain.nextUpdateTime),
     disabled: chain.disabled,
     final: isFinal(chain),
-    ...optional("claimExpireTime", timeToProto(chain.claimExpireTime)),
-    ...optional("createTime", timeToProto(chain.createTime)),
-    ...optional("updateTime", timeToProto(chain.updateTime)),
+    claimExpireTime: timeToProto(chain.claimExpireTime),
+    createTime: timeToProto(chain.createTime),
+    updateTime: timeToProto(chain.updateTime),
   };
 }
 

@@ -36,8 +36,8 @@ export function executeResultToProto(
   return {
     outcome: Outcome[outcome],
     chain: chainToProto(chain, isFinal),
-    ...(transition && { transition: { ...transition, context: structToProto(transition.context) } }),
+    transition: transition && { ...transition, context: structToProto(transition.context) },
     evaluations: evaluations.map(evaluationToProto),
-    ...(event && { event: chainEventToProto(event) }),
+    event: event && chainEventToProto(event),
   };
 }
