@@ -33,6 +33,8 @@ interface Channel {
   /** Since when it has been seen connecting. */
   connectingSince: number | undefined;
   retired: boolean;
+  /** Which use of all channels was its last. */
+  lastUse: number;
 }
 
 const MAX_CHANNELS = 256;
@@ -41,8 +43,8 @@ const IDLE_MS = 5 * 60_000;
 const MAX_SILENT = 3;
 
 export function createGrpcChannels(options: GrpcChannelsOptions): GrpcChannels {
-  // In the order of last use.
   const channels = new Map<string, Channel>();
+  let uses = 0;
 
   const retire = (url: string, channel: Channel) => {
     if (channels.get(url) === channel) channels.delete(url);
@@ -55,17 +57,25 @@ export function createGrpcChannels(options: GrpcChannelsOptions): GrpcChannels {
       const { url } = endpoint;
       const known = channels.get(url);
       if (known && isStuck(known, options.connectTimeoutMs)) retire(url, known);
-      const channel = channels.get(url) ?? createChannel(endpoint, options);
-      channels.delete(url);
-      channels.set(url, channel);
-      const [oldest] = channels;
-      if (oldest && channels.size > MAX_CHANNELS) retire(...oldest);
+      let channel = channels.get(url);
+      if (!channel) {
+        if (channels.size >= MAX_CHANNELS) retire(...leastRecentlyUsed(channels));
+        channel = createChannel(endpoint, options);
+        channels.set(url, channel);
+      }
+      uses += 1;
+      channel.lastUse = uses;
       return startLease(channel);
     },
     close: () => {
       for (const [url, channel] of [...channels]) retire(url, channel);
     },
   };
+}
+
+/** Looked for at a new endpoint alone: keeping the channels in that order would cost something at each call. */
+function leastRecentlyUsed(channels: ReadonlyMap<string, Channel>): [string, Channel] {
+  return [...channels].reduce((oldest, other) => (other[1].lastUse < oldest[1].lastUse ? other : oldest));
 }
 
 function startLease(channel: Channel): ChannelLease {
@@ -132,5 +142,6 @@ function createChannel(endpoint: GrpcEndpoint, options: GrpcChannelsOptions): Ch
     silent: 0,
     connectingSince: undefined,
     retired: false,
+    lastUse: 0,
   };
 }
