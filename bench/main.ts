@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   };
   console.log(printReport(report));
   if (wanted.json) await write(wanted.json, reportToJson(report));
-  await write(wanted.svg ?? join(import.meta.dirname, "results/bench.svg"), reportToSvg(report));
+  await write(wanted.svg ?? join(import.meta.dirname, "results/bench.svg"), await reportToSvg(report));
 }
 
 async function write(file: string, text: string): Promise<void> {
