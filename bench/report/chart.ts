@@ -26,6 +26,7 @@ export async function reportToSvg({ time, machine, quick, figures }: Report): Pr
     },
     vconcat: figures.filter(({ measurements }) => measurements.length > 0).map(panelsOf),
     config: {
+      font: "sans-serif",
       view: { stroke: null },
       axisX: { grid: false },
       axisY: { minExtent: NAMES, maxExtent: NAMES, domain: false, ticks: false },

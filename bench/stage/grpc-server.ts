@@ -5,7 +5,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js";
 
 /** One method as a plain user of grpc-js and protobuf-es serves it. */
 export interface Served<M extends DescMethodUnary = DescMethodUnary> {
@@ -38,9 +38,7 @@ export function serveAsChild(served: readonly Served[]): void {
         },
       },
       {
-        [name]: ({ request }: ServerUnaryCall<never, unknown>, respond: sendUnaryData<unknown>) => {
-          answer(request).then((message) => respond(null, message), respond);
-        },
+        [name]: unary(answer),
       },
     );
   }
@@ -48,4 +46,10 @@ export function serveAsChild(served: readonly Served[]): void {
     if (error) throw error;
     process.send?.({ port });
   });
+}
+
+function unary(answer: (request: Message) => Promise<Message>): handleUnaryCall<Message, Message> {
+  return ({ request }, respond) => {
+    answer(request).then((message) => respond(null, message), respond);
+  };
 }

@@ -37,7 +37,7 @@ async function underGrpcLoad(
   return {
     processes: { subject: [server.pid], load: [load.pid] },
     prepare: (operations) => load.prepare(times(operations, request)),
-    run: (wanted) => load.run(wanted),
+    run: load.run,
     verify: async () => {},
     async stop() {
       await load.stop();
