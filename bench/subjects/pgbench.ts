@@ -58,7 +58,7 @@ export const pgbench: Subject = {
   },
 };
 
-// Each client counts through chains of its own.
+// Each client counts through chains of its own. A colon before a letter would be a variable.
 const STEP = `\
 \\set n :n + 1
 \\set number :base + :client_id * :each + :n
@@ -69,11 +69,19 @@ with moved as (
 )
 insert into chain_event (id, chain_id, kind, is_move, version, transition, from_state, final_state, revision, evaluations, context,
   chain_after, requested_by, request_id, request_hash, attempt_id, reason, event_time)
-select gen_random_uuid(), id, 'TRANSITIONED', true, version, 'send', 'new', 'sent', 1,
-  '[{"transition":"send","verdict":"VALID","errors":[],"held":false,"durationMs":1.25}]', '{"total":42,"note":"ready"}',
-  '{"chainType":"order","resources":[["booking","123"]],"createTime":"2026-01-01T00:00:00.000Z","disabled":false}',
-  'bench', gen_random_uuid()::text, md5(id::text) || md5(version::text), gen_random_uuid(), '', update_time from moved;
+select gen_random_uuid(), id, 'TRANSITIONED', true, version, 'send', 'new', 'sent', 1, :evaluations::json, :context::json,
+  :chain_after::json, 'bench', gen_random_uuid()::text, md5(id::text) || md5(version::text), gen_random_uuid(), '',
+  update_time
+from moved;
 `;
+
+// As parameters, which is how a program sends them; written into the statement their colons would be pgbench's.
+const CONSTANTS = {
+  evaluations: '[{"transition": "send","verdict": "VALID","errors": [],"held": false,"durationMs": 1.25}]',
+  context: '{"total": 42,"note": "ready"}',
+  chain_after:
+    '{"chainType": "order","resources": [["booking","123"]],"createTime": "2026-01-01T00:00:00.000Z","disabled": false}',
+};
 
 // As wide and as much indexed as the sidecar's; without its checks, which are cheap.
 const TABLES = `
@@ -111,13 +119,17 @@ async function step(
   { operations, concurrency }: Load,
 ): Promise<LoadResult> {
   const each = Math.ceil(operations / concurrency);
-  const variables = Object.entries({ base, each, n: 0 }).map(([name, value]) => `--define=${name}=${value}`);
+  const variables = Object.entries({ ...CONSTANTS, base, each, n: 0 }).map(
+    ([name, value]) => `--define=${name}=${value}`,
+  );
   const options = ["--no-vacuum", "--protocol=prepared", `--client=${concurrency}`, "--jobs=1"];
   const { stdout } = await run(
     "pgbench",
     [...options, ...variables, `--transactions=${each}`, "--log", `--file=${script}`, url],
     { cwd: folder },
-  );
+  ).catch(({ stderr }) => {
+    throw new Error(`pgbench: ${stderr.slice(0, 500)}`);
+  });
   const rate = /tps = ([\d.]+) \(without initial connection time\)/.exec(stdout)?.[1];
   if (!rate || /number of failed transactions: [1-9]/.test(stdout)) throw new Error(`pgbench:\n${stdout}`);
   const done = each * concurrency;
