@@ -13,6 +13,7 @@ export interface TwoSidecars {
   readonly one: Clients;
   readonly two: Clients;
   readonly host: ValidatorHost;
+  readonly databaseUrl: string;
   end(): Promise<void>;
 }
 
@@ -27,6 +28,7 @@ export async function startTwoSidecars(): Promise<TwoSidecars> {
     one,
     two,
     host,
+    databaseUrl,
     async end() {
       await host.stop();
       await Promise.all(sidecars.map((sidecar) => sidecar.stop()));
