@@ -1,0 +1,55 @@
+import { randomUUID } from "node:crypto";
+import { startLoad } from "../load/load-client.ts";
+import type { Subject } from "../measure/subject.ts";
+import { installRivals } from "../rivals/install-rivals.ts";
+import { startChildServer } from "../stage/child-server.ts";
+import { createDatabase } from "../stage/database.ts";
+import { EXECUTE_PATH, executeRequest, times } from "../stage/requests.ts";
+
+/** The same step with a library for durable workflows, on the same PostgreSQL. */
+export const dbos: Subject = {
+  name: "dbos",
+  guarantees:
+    "Durable, one winner per version, the validator's answer kept, a repetition gets the recorded answer, an interrupted call is resumed (a step may then run twice); no history but its own records of steps.",
+  async start({ databaseUrl, validatorUrl }) {
+    await installRivals();
+    const database = await createDatabase(databaseUrl, "bench_dbos");
+    const { url, client } = database;
+    await client.query(
+      "create table chain (id uuid primary key, state text not null, version bigint not null, request_id text, update_time timestamptz not null)",
+    );
+    const server = await startChildServer("rivals/dbos-service.ts", validatorUrl, url);
+    const load = await startLoad({ port: server.port, path: EXECUTE_PATH });
+    let answered = 0;
+    return {
+      processes: { subject: [server.pid], load: [load.pid] },
+      async prepare(operations) {
+        const ids = times(operations, () => randomUUID());
+        await client.query(
+          "insert into chain select id, 'new', 0, null, now() from unnest($1::uuid[]) as id",
+          [ids],
+        );
+        await load.prepare(ids.map((id) => executeRequest(id)));
+      },
+      async run(wanted) {
+        const result = await load.run(wanted);
+        answered += result.operations;
+        return result;
+      },
+      async verify() {
+        const { rows } = await client.query(`
+          select
+            (select count(*)::int from chain where state = 'sent' and version = 1) as moves,
+            (select count(*)::int from dbos.workflow_status where status = 'SUCCESS') as workflows`);
+        const { moves, workflows } = rows[0];
+        if (moves !== answered || workflows !== answered)
+          throw new Error(`dbos: ${answered} answered, ${moves} moves and ${workflows} workflows kept`);
+      },
+      async stop() {
+        await load.stop();
+        await server.stop();
+        await database.drop();
+      },
+    };
+  },
+};
