@@ -5,9 +5,11 @@ import { executeAnswer } from "../stage/execute-answer.ts";
 import { serve, serveAsChild } from "../stage/grpc-server.ts";
 import { createValidatorCall } from "../stage/validator-call.ts";
 
-// One workflow for each request, under the request's id: the validator is a step, the new state a transaction.
 // The library uses its driver in a way that the driver warns of.
 process.noDeprecation = true;
+
+// One workflow for each request, under the request's id, so that a repetition gets the same answer. Asking is one step,
+// writing the new state another: the transactions of its datasource packages are for version 4 of it, which is slower.
 const [, , validatorUrl = "", databaseUrl = ""] = process.argv;
 const ask = createValidatorCall(validatorUrl);
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
