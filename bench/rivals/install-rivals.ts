@@ -23,10 +23,16 @@ async function install(): Promise<void> {
   const installed = await changeTime("node_modules/.package-lock.json");
   if (installed !== undefined && installed >= ((await changeTime("package-lock.json")) ?? 0)) return;
   process.stderr.write("installing Restate and DBOS into bench/rivals/node_modules, once\n");
-  await promisify(execFile)("npm", ["ci", "--prefix", RIVALS], { cwd: RIVALS }).catch(({ stderr, message }) => {
-    const why = String(stderr || message).split("\n").slice(-5).join(" ").trim();
-    throw new NotInstalled(`"npm ci --prefix bench/rivals" failed: ${why}`);
-  });
+  await promisify(execFile)("npm", ["ci", "--prefix", RIVALS], { cwd: RIVALS }).catch(
+    ({ stderr, message }) => {
+      const why = String(stderr || message)
+        .split("\n")
+        .slice(-5)
+        .join(" ")
+        .trim();
+      throw new NotInstalled(`"npm ci --prefix bench/rivals" failed: ${why}`);
+    },
+  );
 }
 
 function changeTime(name: string): Promise<number | undefined> {
