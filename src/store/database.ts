@@ -39,6 +39,8 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
     schema,
     entities,
     logger: () => undefined,
+    // It would connect at once, while the database may be away still, and make one that is only misspelt.
+    ensureDatabase: false,
     pool: { min: 0, max: poolSize },
     driverOptions: {
       application_name: "dispatcher",

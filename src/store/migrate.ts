@@ -1,6 +1,5 @@
-import { Migrator } from "@mikro-orm/migrations";
-import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
-import { Migration0001Core } from "./migrations/migration-0001-core.ts";
+import pg from "pg";
+import { neededMigrations } from "./migrations/needed-migrations.ts";
 
 /** The database is not one that this sidecar may use: trying again does not help, so the process ends. */
 export class UnusableDatabase extends Error {
@@ -17,76 +16,77 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the schema up to date, however many replicas start together: they queue for one lock, and all but the first find
- * nothing to do. Throws UnusableDatabase, or what the connection throws while the database is away.
+ * Brings the schema up to date. Nearly every start finds it so: the ORM's migrator, slow to load, is left alone then.
+ *
+ * Throws UnusableDatabase, or what the connection throws while the database is away.
  */
-export async function migrate({ url, schema, application, mode }: MigrateOptions): Promise<void> {
-  const orm = await MikroORM.init({
-    clientUrl: url,
-    schema,
-    entities: [],
-    discovery: { warnWhenNoEntities: false },
-    logger: () => undefined,
-    extensions: [Migrator],
-    migrations: {
-      migrationsList: [Migration0001Core],
-      tableName: `${schema}.migration`,
-      snapshot: false,
-      disableForeignKeys: false,
-    },
-    pool: { min: 0, max: 2 },
-    driverOptions: { application_name: "dispatcher migration", connectionTimeoutMillis: 5_000 },
-  });
-  try {
-    await checkIsolation(orm.em.fork());
-    if (mode === "never") {
-      const pending = await orm.migrator.getPending();
-      if (pending.length > 0) {
-        throw new UnusableDatabase(
-          `Schema "${schema}" lacks ${pending.map(({ name }) => name).join(", ")} and DISPATCHER_MIGRATE is "never": ` +
-            `run one sidecar of this version with DISPATCHER_MIGRATE=auto first.`,
-        );
-      }
-    }
-    const alone = (step: (em: EntityManager) => Promise<unknown>) =>
-      orm.em.fork().transactional(async (em) => {
-        await em.execute("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`dispatcher ${schema}`]);
-        await step(em);
-      });
-    // In a transaction of its own: the migrator makes its table over another connection, which must see the schema.
-    if (mode === "auto") await alone((em) => em.execute("create schema if not exists ??", [schema]));
-    await alone(async (em) => {
-      const transaction = em.getTransactionContext();
-      if (mode === "auto") await orm.migrator.up({ ...(transaction && { transaction }) });
-      await claimForApplication(em, schema, application);
-    });
-  } finally {
-    await orm.close(true);
-  }
-}
-
-async function checkIsolation(em: EntityManager): Promise<void> {
-  const [row] = await em.execute<{ isolation: string }[]>(
-    "select current_setting('transaction_isolation') as isolation",
-  );
-  if (row?.isolation !== "read committed") {
+export async function migrate(options: MigrateOptions): Promise<void> {
+  const { schema, application, mode } = options;
+  const before = await readState(options);
+  if (before.isolation !== "read committed") {
     throw new UnusableDatabase(
-      `The database's default isolation is "${row?.isolation}"; dispatcher needs "read committed": ` +
+      `The database's default isolation is "${before.isolation}"; dispatcher needs "read committed": ` +
         `alter role or database set default_transaction_isolation = 'read committed'.`,
     );
   }
-}
-
-async function claimForApplication(em: EntityManager, schema: string, application: string): Promise<void> {
-  await em.execute("insert into ??.application (name) values (?) on conflict do nothing", [
-    schema,
-    application,
-  ]);
-  const [row] = await em.execute<{ name: string }[]>("select name from ??.application", [schema]);
-  if (row?.name !== application) {
+  if (before.missing.length > 0 && mode === "never") {
     throw new UnusableDatabase(
-      `Schema "${schema}" belongs to application "${row?.name}", not to "${application}": ` +
+      `Schema "${schema}" lacks ${before.missing.join(", ")} and DISPATCHER_MIGRATE is "never": ` +
+        `run one sidecar of this version with DISPATCHER_MIGRATE=auto first.`,
+    );
+  }
+  let { owner } = before;
+  if (before.missing.length > 0 || owner === undefined) {
+    const { runMigrations } = await import("./migrations/run-migrations.ts");
+    await runMigrations(options);
+    ({ owner } = await readState(options));
+  }
+  if (owner !== application) {
+    throw new UnusableDatabase(
+      `Schema "${schema}" belongs to application "${owner}", not to "${application}": ` +
         `set DISPATCHER_APPLICATION or DISPATCHER_DB_SCHEMA.`,
     );
+  }
+}
+
+/** What is told of a database and of the schema in it. */
+interface State {
+  readonly isolation: string | undefined;
+  readonly missing: readonly string[];
+  /** The application whose schema it is. */
+  readonly owner: string | undefined;
+}
+
+const UNDEFINED_TABLE = "42P01";
+
+async function readState({ url, schema }: MigrateOptions): Promise<State> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: "dispatcher migration",
+    connectionTimeoutMillis: 5_000,
+  });
+  // A connection that breaks is told by the query that it breaks.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const settings = await client.query<{ isolation: string }>(
+      "select current_setting('transaction_isolation') as isolation",
+    );
+    const [made] = await client
+      .query<{ migrations: string[] | null; owner: string | null }>(
+        `select (select array_agg(name::text) from "${schema}".migration) as migrations,
+                (select name from "${schema}".application) as owner`,
+      )
+      .then(
+        ({ rows }) => rows,
+        (error) => (error.code === UNDEFINED_TABLE ? [] : Promise.reject(error)),
+      );
+    return {
+      isolation: settings.rows[0]?.isolation,
+      missing: neededMigrations.filter((name) => !made?.migrations?.includes(name)),
+      owner: made?.owner ?? undefined,
+    };
+  } finally {
+    await client.end();
   }
 }
