@@ -42,7 +42,7 @@ function run({ operations, concurrency }: Load): Promise<LoadReply> {
         }
         ended += 1;
         if (ended < operations) begin(connection);
-        else finish();
+        else void finish();
       });
     };
     const finish = async () => {
