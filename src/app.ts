@@ -4,7 +4,6 @@ import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import { Registry } from "./engine/registry.ts";
-import { followRegistryFile } from "./follow-registry-file.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { createEndpointPolicy } from "./outbound/endpoint-policy.ts";
@@ -114,7 +113,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
     });
-    if (config.registryFile) following = followRegistryFile(config.registryFile, parts, context);
+    const { registryFile } = config;
+    // YAML's parser and all else that reads the file are loaded only for those who have one.
+    if (registryFile)
+      following = import("./follow-registry-file.ts").then(({ followRegistryFile }) =>
+        followRegistryFile(registryFile, parts, context),
+      );
   };
   const ended = new Promise<never>((_, reject) => {
     prepare().catch(reject);

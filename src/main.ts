@@ -1,6 +1,8 @@
-import { startApp } from "./app.ts";
 import { parseConfig, readEnvironment } from "./config.ts";
-import { createLog } from "./observability/log.ts";
+import { restartWithNodeSettings } from "./node-settings.ts";
+
+// All that takes time to load is imported after it.
+restartWithNodeSettings(readEnvironment());
 
 /** Asked for once; a second signal ends the process at once, as by default. */
 const askedToStop = new Promise<NodeJS.Signals>((resolve) => {
@@ -9,6 +11,8 @@ const askedToStop = new Promise<NodeJS.Signals>((resolve) => {
 
 try {
   const config = parseConfig(readEnvironment());
+  const { startApp } = await import("./app.ts");
+  const { createLog } = await import("./observability/log.ts");
   const log = createLog(config.logLevel);
   const app = await startApp(config, log);
   try {
