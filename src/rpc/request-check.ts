@@ -1,7 +1,7 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
-import { createValidator } from "@bufbuild/protovalidate";
+import { createValidator, type Validator } from "@bufbuild/protovalidate";
 import { type FieldProblem, Refusal } from "../domain/refusal.ts";
 import { type Check, checkOf, type ValueProblem } from "./value-check.ts";
 
@@ -19,19 +19,22 @@ const MAX_PAYLOAD_BYTES = 1024 * 1024;
  * Checks requests by the rules in the protos (protovalidate), and by what holds for every field: text without U+0000 and
  * lone surrogates, storable Structs of at most 1 MiB, known enum values, times of the years 1 to 9999.
  *
- * The rules of the given messages are compiled at once, since that takes longer than any caller should wait.
+ * The rules of the given messages are compiled at once, since that takes longer than any caller should wait. Large requests are
+ * few, and the first of them waits.
  */
 export function createRequestCheck(schemas: Iterable<DescMessage>): RequestCheck {
   const everyProblem = createValidator({ regexMatch: matchPattern });
-  const firstProblem = createValidator({ regexMatch: matchPattern, failFast: true });
+  let firstProblem: Validator | undefined;
+  const failFast = () => {
+    firstProblem ??= createValidator({ regexMatch: matchPattern, failFast: true });
+    return firstProblem;
+  };
   const checks = new Map<DescMessage, Check>();
 
   for (const schema of schemas) {
     checks.set(schema, checkOf(schema));
-    for (const validator of [everyProblem, firstProblem]) {
-      const { kind, error } = validator.validate(schema, create(schema));
-      if (kind === "error") throw error;
-    }
+    const { kind, error } = everyProblem.validate(schema, create(schema));
+    if (kind === "error") throw error;
   }
 
   return (schema, request, requestBytes) => {
@@ -39,7 +42,7 @@ export function createRequestCheck(schemas: Iterable<DescMessage>): RequestCheck
     if (found) refuseTooLarge(found);
 
     const isSmall = requestBytes !== undefined && requestBytes <= ALL_PROBLEMS_UP_TO_BYTES;
-    const result = (isSmall ? everyProblem : firstProblem).validate(schema, request);
+    const result = (isSmall ? everyProblem : failFast()).validate(schema, request);
     if (result.kind === "error") throw result.error;
     if (!found && result.kind === "valid") return;
 
