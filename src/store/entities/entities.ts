@@ -2,7 +2,6 @@ import { ChainEntity, ChainResourceEntity } from "./chain-entity.ts";
 import { ChainTypeEntity } from "./chain-type-entity.ts";
 import { ChainTypeRevisionEntity } from "./chain-type-revision-entity.ts";
 import { CallbackEndpointEntity, ValidatorEndpointEntity } from "./endpoint-entity.ts";
-import { RegistryVersionEntity } from "./registry-version-entity.ts";
 
 /** What the ORM reads and writes; chains, attempts and events are written by the hot statements alone. */
 export const entities = [
@@ -10,7 +9,6 @@ export const entities = [
   ChainTypeRevisionEntity,
   ValidatorEndpointEntity,
   CallbackEndpointEntity,
-  RegistryVersionEntity,
   ChainEntity,
   ChainResourceEntity,
 ];
