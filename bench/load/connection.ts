@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import type { Ending } from "./endings.ts";
 import {
   ACK,
   callFrames,
@@ -8,17 +9,14 @@ import {
   FrameType,
   frame,
   headerBlock,
+  PADDED,
   PREFACE,
+  readSettings,
+  Setting,
   settings,
   windowUpdate,
 } from "./frames.ts";
 
-/** How a call ended: with a message, or without one, which in gRPC is an error. */
-export type Answer = "message" | "none";
-
-const HEADER_TABLE_SIZE = 1;
-const ENABLE_PUSH = 2;
-const INITIAL_WINDOW_SIZE = 4;
 const STREAM_WINDOW = 1024 * 1024;
 const CONNECTION_WINDOW = 1024 * 1024 * 1024;
 /** What may be sent before the peer allows more. */
@@ -34,7 +32,8 @@ interface Waiting {
 }
 
 interface Call {
-  readonly onEnd: (answer: Answer) => void;
+  readonly onEnd: (ending: Ending) => void;
+  hasHeaders: boolean;
   hasMessage: boolean;
 }
 
@@ -47,6 +46,8 @@ export class Connection {
   readonly #headers: Buffer;
   readonly #calls = new Map<number, Call>();
   readonly #onBroken: (error: Error) => void;
+  /** Calls that the server allows at once, as far as it has said. */
+  #concurrencyMost = Number.POSITIVE_INFINITY;
   #nextStream = 1;
   #sendWindow = FIRST_SEND_WINDOW;
   #received = 0;
@@ -82,17 +83,27 @@ export class Connection {
       ["grpc-timeout", "10S"],
     ]);
     const connection = new Connection(socket, headers, onBroken);
-    const wanted = { [HEADER_TABLE_SIZE]: 0, [ENABLE_PUSH]: 0, [INITIAL_WINDOW_SIZE]: STREAM_WINDOW };
+    const wanted = {
+      [Setting.HEADER_TABLE_SIZE]: 0,
+      [Setting.ENABLE_PUSH]: 0,
+      [Setting.INITIAL_WINDOW_SIZE]: STREAM_WINDOW,
+    };
     connection.#unsent.push(PREFACE, settings(wanted), windowUpdate(CONNECTION_WINDOW));
     connection.flush();
     return connection;
   }
 
-  /** Begins a call; it is sent with the next `flush`, which also follows whatever comes in. */
-  call(message: Uint8Array, onEnd: (answer: Answer) => void): void {
+  /**
+   * Begins a call; it is sent with the next `flush`, which also follows whatever comes in.
+   *
+   * @throws Error if the server allows no more at once, or no message so long
+   */
+  call(message: Uint8Array, onEnd: (ending: Ending) => void): void {
+    if (this.#calls.size >= this.#concurrencyMost)
+      throw new Error(`the server allows ${this.#concurrencyMost} calls at once on a connection`);
     const stream = this.#nextStream;
     this.#nextStream += 2;
-    this.#calls.set(stream, { onEnd, hasMessage: false });
+    this.#calls.set(stream, { onEnd, hasHeaders: false, hasMessage: false });
     const waiting = {
       frames: callFrames(stream, this.#headers, message),
       bytes: PREFIX_BYTES + message.length,
@@ -119,14 +130,13 @@ export class Connection {
 
   #onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
     switch (type) {
-      case FrameType.DATA: {
-        const call = this.#calls.get(stream);
-        if (call && payload.length > 0) call.hasMessage = true;
-        this.#receive(payload.length);
-        break;
-      }
+      case FrameType.DATA:
+      case FrameType.HEADERS:
+        if (type === FrameType.DATA) this.#receive(payload.length);
+        this.#onAnswer(type, flags, stream, payload);
+        return;
       case FrameType.SETTINGS:
-        if ((flags & ACK) === 0) this.#unsent.push(frame(FrameType.SETTINGS, ACK, 0, Buffer.alloc(0)));
+        if ((flags & ACK) === 0) this.#onSettings(payload);
         return;
       case FrameType.PING:
         if ((flags & ACK) === 0) this.#unsent.push(frame(FrameType.PING, ACK, 0, payload));
@@ -135,21 +145,38 @@ export class Connection {
         if (stream === 0) this.#mayResume(payload.readUInt32BE(0));
         return;
       case FrameType.RST_STREAM:
-        this.#end(stream);
+        this.#end(stream, { hasMessage: false, resetCode: payload.readUInt32BE(0) });
         return;
       case FrameType.GOAWAY:
         this.#onBroken(new Error(`the server said GOAWAY (${payload.readUInt32BE(4)})`));
         return;
     }
-    if ((type === FrameType.DATA || type === FrameType.HEADERS) && (flags & END_STREAM) !== 0)
-      this.#end(stream);
   }
 
-  #end(stream: number): void {
+  #onAnswer(type: number, flags: number, stream: number, payload: Buffer): void {
+    const call = this.#calls.get(stream);
+    if (!call) return;
+    if ((flags & PADDED) !== 0)
+      this.#onBroken(new Error("the server pads its frames, which is not read here"));
+    if (type === FrameType.DATA) call.hasMessage ||= payload.length >= PREFIX_BYTES;
+    if ((flags & END_STREAM) !== 0) {
+      const block = type === FrameType.HEADERS ? payload : Buffer.alloc(0);
+      this.#end(stream, { hasMessage: call.hasMessage, trailers: { block, alone: !call.hasHeaders } });
+    }
+    call.hasHeaders = true;
+  }
+
+  #onSettings(payload: Buffer): void {
+    const allowed = readSettings(payload);
+    this.#concurrencyMost = allowed.get(Setting.MAX_CONCURRENT_STREAMS) ?? this.#concurrencyMost;
+    this.#unsent.push(frame(FrameType.SETTINGS, ACK, 0, Buffer.alloc(0)));
+  }
+
+  #end(stream: number, ending: Ending): void {
     const call = this.#calls.get(stream);
     if (!call) return;
     this.#calls.delete(stream);
-    call.onEnd(call.hasMessage ? "message" : "none");
+    call.onEnd(ending);
   }
 
   #receive(bytes: number): void {

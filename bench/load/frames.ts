@@ -9,9 +9,18 @@ export const FrameType = {
   WINDOW_UPDATE: 8,
 } as const;
 
+/** Settings (RFC 9113, section 6.5.2). */
+export const Setting = {
+  HEADER_TABLE_SIZE: 1,
+  ENABLE_PUSH: 2,
+  MAX_CONCURRENT_STREAMS: 3,
+  INITIAL_WINDOW_SIZE: 4,
+} as const;
+
 export const END_STREAM = 0x1;
 export const ACK = 0x1;
-const END_HEADERS = 0x4;
+export const END_HEADERS = 0x4;
+export const PADDED = 0x8;
 
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 const HEAD_BYTES = 9;
@@ -36,14 +45,26 @@ export function settings(values: Readonly<Record<number, number>>): Buffer {
   return frame(FrameType.SETTINGS, 0, 0, payload);
 }
 
+export function readSettings(payload: Buffer): Map<number, number> {
+  const values = new Map<number, number>();
+  for (let at = 0; at + 6 <= payload.length; at += 6)
+    values.set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+  return values;
+}
+
 export function windowUpdate(bytes: number): Buffer {
   const payload = Buffer.alloc(4);
   payload.writeUInt32BE(bytes);
   return frame(FrameType.WINDOW_UPDATE, 0, 0, payload);
 }
 
+/** A frame may not be longer, unless the peer allows it. */
+const FRAME_BYTES_MOST = 16_384;
+
 /** A whole gRPC call with one short message: its headers, encoded once and for all calls, and its body. */
 export function callFrames(stream: number, headers: Uint8Array, message: Uint8Array): Buffer {
+  if (5 + message.length > FRAME_BYTES_MOST)
+    throw new Error(`a message of ${message.length} bytes does not fit into one frame`);
   const bytes = Buffer.alloc(2 * HEAD_BYTES + headers.length + 5 + message.length);
   bytes.writeUIntBE(headers.length, 0, 3);
   bytes.writeUInt8(FrameType.HEADERS, 3);

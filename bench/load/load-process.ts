@@ -1,86 +1,101 @@
-import { Client, credentials } from "@grpc/grpc-js";
 import type { Load } from "../measure/subject.ts";
 import { Connection } from "./connection.ts";
+import { type Ending, Endings } from "./endings.ts";
 import type { LoadCommand, LoadReply } from "./load-client.ts";
 
+/** Longer than the deadline of a call: a server that keeps to it has answered by then. */
+const SILENCE_MOST_MS = 15_000;
+
 const [, , port = "", path = "", count = ""] = process.argv;
+let broken: Error | undefined;
 let onBroken: (error: Error) => void = () => undefined;
+/** For good: calls may be left open. */
+const giveUp = (error: Error) => {
+  broken ??= error;
+  onBroken(broken);
+};
 const connections = await Promise.all(
-  Array.from({ length: Number(count) }, () =>
-    Connection.open(Number(port), path, (error) => onBroken(error)),
-  ),
+  Array.from({ length: Number(count) }, () => Connection.open(Number(port), path, giveUp)),
 );
 let bodies: Uint8Array[] = [];
 let next = 0;
 
-/** Keeps so many calls open until all are answered. */
-function run({ operations, concurrency }: Load): Promise<LoadReply> {
-  const latenciesMs = new Float64Array(operations);
-  const first = next;
+/** The next messages, each of which is taken once. */
+function take(operations: number): readonly Uint8Array[] {
+  const taken = bodies.slice(next, next + operations);
+  if (taken.length < operations)
+    throw new Error(`${operations} calls are wanted and ${taken.length} prepared`);
   next += operations;
-  if (next > bodies.length)
-    throw new Error(`${operations} calls are wanted and ${bodies.length - first} prepared`);
+  if (next === bodies.length) {
+    bodies = [];
+    next = 0;
+  }
+  return taken;
+}
+
+/** Keeps so many calls open until all are answered. */
+async function run({ operations, concurrency }: Load): Promise<LoadReply> {
+  const messages = take(operations);
+  const latenciesMs = new Float64Array(operations);
+  const endings = new Endings();
   const cpu = process.cpuUsage();
   const startMs = performance.now();
-  let begun = 0;
-  let ended = 0;
-  let failed = 0;
-  let failure: Uint8Array | undefined;
-  return new Promise((resolve, reject) => {
-    onBroken = reject;
+  await new Promise<void>((resolve, reject) => {
+    let begun = 0;
+    let ended = 0;
     const begin = (connection: Connection) => {
-      if (begun === operations) return;
+      const message = messages[begun];
+      if (!message) return;
       const index = begun;
-      const body = bodies[first + index] as Uint8Array;
       begun += 1;
       const begunMs = performance.now();
-      connection.call(body, (answer) => {
+      const onEnd = (ending: Ending) => {
         latenciesMs[index] = performance.now() - begunMs;
-        if (answer === "none") {
-          failed += 1;
-          failure ??= body;
-        }
+        endings.add(ending);
         ended += 1;
         if (ended < operations) begin(connection);
-        else void finish();
-      });
-    };
-    const finish = async () => {
-      const seconds = (performance.now() - startMs) / 1000;
-      const { user, system } = process.cpuUsage(cpu);
-      onBroken = () => undefined;
-      const error = failure && `${failed} of ${operations} calls failed, such as: ${await explain(failure)}`;
-      resolve({ operations, seconds, latenciesMs, loadCpuMicros: user + system, error });
-      if (next === bodies.length) {
-        bodies = [];
-        next = 0;
+        else resolve();
+      };
+      try {
+        connection.call(message, onEnd);
+      } catch (error) {
+        giveUp(error as Error);
       }
     };
+    if (broken) throw broken;
+    onBroken = reject;
+    watch(() => ended);
     for (let caller = 0; caller < concurrency; caller += 1)
       begin(connections[caller % connections.length] as Connection);
     for (const connection of connections) connection.flush();
   });
+  const seconds = (performance.now() - startMs) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const error = await endings.failure();
+  return { operations, seconds, latenciesMs, loadCpuMicros: user + system, error };
 }
 
-/** What a library is told that makes the same call once more: this client does not read what errors say. */
-function explain(body: Uint8Array): Promise<string> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-  const asIs = (bytes: Uint8Array) => Buffer.from(bytes);
-  return new Promise((resolve) => {
-    client.makeUnaryRequest(path, asIs, asIs, body, (error) =>
-      resolve(error?.message ?? "it succeeded the second time"),
-    );
-  });
+let silence: NodeJS.Timeout | undefined;
+
+/** A server that stands still closes nothing. */
+function watch(answered: () => number): void {
+  clearInterval(silence);
+  let before = answered();
+  silence = setInterval(() => {
+    if (answered() === before) giveUp(new Error(`no call was answered in ${SILENCE_MOST_MS / 1000} seconds`));
+    before = answered();
+  }, SILENCE_MOST_MS);
 }
 
 process.on("message", async (command: LoadCommand) => {
   if (command.kind === "prepare") {
     bodies.push(...command.bodies);
     process.send?.({});
-  } else {
-    const reply = await run(command).catch((error: Error) => ({ error: error.message }));
-    process.send?.(reply);
+    return;
   }
+  const reply = await run(command).catch((error: Error) => ({ error: error.message }));
+  clearInterval(silence);
+  process.send?.(reply);
 });
 process.on("disconnect", () => process.exit());
 process.send?.({});
