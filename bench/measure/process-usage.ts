@@ -4,7 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface Usage {
   /** Since the processes began, those too that have ended. */
   readonly cpuMicros: number;
-  /** Resident, without what processes share, so that a PostgreSQL of many backends is not counted many times. */
+  /**
+   * Resident, what processes share counted once: the files of the given processes (their program and libraries), the largest
+   * part of shared memory that one of them has touched (PostgreSQL's buffers), and of all of them what is their own.
+   */
   readonly memoryMb: number;
 }
 
@@ -29,8 +32,7 @@ function usageFromProc(roots: readonly number[]): Usage {
     .flatMap((name) => statOf(Number(name)) ?? []);
   const tree = descendants(roots, all);
   const ticks = tree.reduce((sum, { cpuTicks }) => sum + cpuTicks, 0);
-  const kilobytes = tree.reduce((sum, { pid }) => sum + residentKb(pid, roots.includes(pid)), 0);
-  return { cpuMicros: ticks * MICROS_PER_TICK, memoryMb: kilobytes / 1024 };
+  return { cpuMicros: ticks * MICROS_PER_TICK, memoryMb: residentKb(tree, roots) / 1024 };
 }
 
 /** Undefined if it has ended meanwhile. */
@@ -45,10 +47,16 @@ function statOf(pid: number): ProcessStat | undefined {
   return { pid, parent: Number(fields[1]), cpuTicks: ticks(11, 12, 13, 14) };
 }
 
-function residentKb(pid: number, isRoot: boolean): number {
-  const status = read(`/proc/${pid}/status`) ?? "";
-  const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
-  return isRoot ? kilobytes("VmRSS") : kilobytes("RssAnon");
+function residentKb(tree: readonly ProcessStat[], roots: readonly number[]): number {
+  let own = 0;
+  let shared = 0;
+  for (const { pid } of tree) {
+    const status = read(`/proc/${pid}/status`) ?? "";
+    const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+    own += kilobytes("RssAnon") + (roots.includes(pid) ? kilobytes("RssFile") : 0);
+    shared = Math.max(shared, kilobytes("RssShmem"));
+  }
+  return own + shared;
 }
 
 function read(file: string): string | undefined {
@@ -59,25 +67,32 @@ function read(file: string): string | undefined {
   }
 }
 
-function descendants(roots: readonly number[], all: readonly ProcessStat[]): ProcessStat[] {
+function descendants<Process extends Pick<ProcessStat, "pid" | "parent">>(
+  roots: readonly number[],
+  all: readonly Process[],
+): Process[] {
   const found = all.filter(({ pid }) => roots.includes(pid));
-  for (const { pid } of found) found.push(...all.filter(({ parent }) => parent === pid));
+  for (const { pid } of found)
+    found.push(...all.filter((child) => child.parent === pid && !roots.includes(child.pid)));
   return found;
 }
 
-/** Where there is no /proc, as on macOS: the CPU of children that have ended is not told. */
+/** Where there is no /proc, as on macOS: the CPU of children that have ended is not told, and shared memory counts often. */
 function usageFromPs(roots: readonly number[]): Usage {
-  const lines = execFileSync("ps", ["-axo", "pid=,ppid=,rss=,time="], { encoding: "utf8" })
-    .trim()
-    .split("\n");
+  const ps = execFileSync("ps", ["-axo", "pid=,ppid=,rss=,time="], {
+    encoding: "utf8",
+    // A decimal comma is no number.
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  const lines = ps.trim().split("\n");
   const all = lines.map((line) => {
     const [pid, parent, rss, time = ""] = line.trim().split(/\s+/);
     const seconds = time.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
-    return { pid: Number(pid), parent: Number(parent), cpuTicks: seconds * 100, rss: Number(rss) };
+    return { pid: Number(pid), parent: Number(parent), seconds, kilobytes: Number(rss) };
   });
-  const tree = descendants(roots, all) as typeof all;
+  const tree = descendants(roots, all);
   return {
-    cpuMicros: tree.reduce((sum, { cpuTicks }) => sum + cpuTicks, 0) * MICROS_PER_TICK,
-    memoryMb: tree.reduce((sum, { rss }) => sum + rss, 0) / 1024,
+    cpuMicros: tree.reduce((sum, { seconds }) => sum + seconds, 0) * 1e6,
+    memoryMb: tree.reduce((sum, { kilobytes }) => sum + kilobytes, 0) / 1024,
   };
 }

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { usageOf } from "../../bench/measure/process-usage.ts";
 import { median, percentile, summarise } from "../../bench/measure/statistics.ts";
@@ -48,11 +50,35 @@ test("rounds are summed up member by member", () => {
 describe("what a process uses", () => {
   test("its CPU grows as it works, and its memory is that of a program", () => {
     const before = usageOf([process.pid]);
-    const until = performance.now() + 100;
-    while (performance.now() < until);
+    const started = process.cpuUsage();
+    const workedMicros = () => {
+      const { user, system } = process.cpuUsage(started);
+      return user + system;
+    };
+    while (workedMicros() < 200_000);
     const after = usageOf([process.pid]);
-    expect(after.cpuMicros - before.cpuMicros).toBeGreaterThanOrEqual(50_000);
+    // The system counts in hundredths of a second, user and system time apart.
+    expect(after.cpuMicros - before.cpuMicros).toBeGreaterThanOrEqual(170_000);
+    expect(after.cpuMicros - before.cpuMicros).toBeLessThanOrEqual(workedMicros() + 30_000);
     expect(after.memoryMb).toBeGreaterThan(20);
+  });
+
+  test("the work of its children counts, of those too that have ended", async () => {
+    const before = usageOf([process.pid]);
+    const work = "while (process.cpuUsage().user < 200_000);";
+    const child = spawn(process.execPath, ["-e", `${work} process.stdin.resume()`]);
+    await expect
+      .poll(() => usageOf([child.pid ?? 0]).cpuMicros, { interval: 20, timeout: 20_000 })
+      .toBeGreaterThanOrEqual(190_000);
+    expect(usageOf([process.pid]).cpuMicros - before.cpuMicros).toBeGreaterThanOrEqual(190_000);
+    child.stdin.end();
+    await once(child, "exit");
+    expect(usageOf([process.pid]).cpuMicros - before.cpuMicros).toBeGreaterThanOrEqual(190_000);
+  });
+
+  test("a process and its parent are not counted twice", () => {
+    const [whole, both] = [usageOf([process.ppid]), usageOf([process.ppid, process.pid])];
+    expect(both.cpuMicros).toBeLessThan(whole.cpuMicros + 100_000);
   });
 
   test("one that does not exist uses nothing", () => {
