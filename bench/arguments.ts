@@ -14,31 +14,48 @@ export interface BenchArguments {
 
 const usage = `npm run bench -- [options]
 
-  --quick           shorter runs and fewer sizes: under two minutes
+  --quick           shorter runs and fewer sizes: some two and a half minutes
   --only a,b        only these figures; --list names them
   --seconds n       so long is each measured run
   --json FILE       writes the whole report for scripts
   --svg FILE        writes the chart (default: bench/results/bench.svg)`;
 
-/** @throws Error in words for the user, with the usage */
+/** What was asked for is not to be had: in words for the user, with the usage. */
+export class BadArguments extends Error {
+  override readonly name = "BadArguments";
+
+  constructor(problem: string, options?: ErrorOptions) {
+    super(`${problem}\n\n${usage}`, options);
+  }
+}
+
+/** @throws BadArguments */
 export function parseBenchArguments(args: readonly string[], figures: readonly string[]): BenchArguments {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: "boolean", default: false },
-      list: { type: "boolean", default: false },
-      only: { type: "string" },
-      json: { type: "string" },
-      svg: { type: "string" },
-      seconds: { type: "string" },
-    },
-  });
+  const values = readOptions(args);
   const only = values.only?.split(",") ?? [];
   const unknown = only.filter((name) => !figures.includes(name));
   if (unknown.length > 0)
-    throw new Error(`no figure is called ${unknown.join(", ")}: there are ${figures.join(", ")}\n\n${usage}`);
+    throw new BadArguments(`no figure is called ${unknown.join(", ")}: there are ${figures.join(", ")}`);
   const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
   if (seconds !== undefined && !(seconds > 0 && seconds <= 600))
-    throw new Error(`--seconds is "${values.seconds}" but must be a number above 0, at most 600\n\n${usage}`);
+    throw new BadArguments(`--seconds is "${values.seconds}" but must be a number above 0, at most 600`);
   return { quick: values.quick, list: values.list, only, json: values.json, svg: values.svg, seconds };
+}
+
+function readOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        only: { type: "string" },
+        json: { type: "string" },
+        svg: { type: "string" },
+        seconds: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    throw new BadArguments((error as Error).message, { cause: error });
+  }
 }

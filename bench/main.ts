@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { parseBenchArguments } from "./arguments.ts";
+import { BadArguments, parseBenchArguments } from "./arguments.ts";
 import { execute } from "./figures/execute.ts";
 import type { FigureDefinition, FigureResult } from "./figures/figure.ts";
 import { footprint } from "./figures/footprint.ts";
@@ -38,7 +38,9 @@ async function main(): Promise<void> {
     const seconds = Math.round((performance.now() - startedMs) / 1000);
     process.stderr.write(`[${seconds} s] ${line}\n`);
   };
-  tell(quick ? "takes about two minutes" : "takes about forty minutes; --quick takes two");
+  tell(
+    quick ? "takes about two and a half minutes" : "takes about forty minutes; --quick takes two and a half",
+  );
   const stage = await openStage();
   // What was started ends with the bench, however that comes.
   for (const signal of ["SIGINT", "SIGTERM"] as const)
@@ -64,7 +66,6 @@ async function main(): Promise<void> {
       postgres: stage.postgresVersion,
     },
     quick,
-    guarantees: Object.assign({}, ...figures.map(({ guarantees }) => guarantees)),
     figures,
     scalars,
     ratios: ratiosOf(figures, scalars),
@@ -83,6 +84,7 @@ async function write(file: string, text: string): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  const told = error instanceof BadArguments ? error.message : error instanceof Error ? error.stack : error;
+  process.stderr.write(`${told}\n`);
   process.exitCode = 1;
 });

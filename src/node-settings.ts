@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 /**
  * Keeps the memory of a sidecar small. None of them caps the heap: what is in use may grow as before, only garbage may not.
- * docs/performance.md has what each of them saves and costs.
+ * docs/performance.md has what they save and cost.
  */
 const flags = [
   // The young generation grows to four times as much by default, whatever is in use.

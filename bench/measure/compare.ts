@@ -107,6 +107,7 @@ async function calibrate(run: RunningSubject, concurrency: number, { seconds }: 
   return Math.max(trial, Math.round((trial / took) * seconds));
 }
 
+/** What the one before has left to do (its last answers, the statistics of its database) is not the next one's. */
 const SETTLE_MS = 100;
 
 async function measure(

@@ -13,8 +13,6 @@ export interface Report {
   };
   /** True for `--quick`: shorter rounds, and figures that take long are left out. */
   readonly quick: boolean;
-  /** What each subject holds for the calls that it answers, by name. */
-  readonly guarantees: Readonly<Record<string, string>>;
   readonly figures: readonly Figure[];
   readonly scalars: readonly Scalar[];
   /** By the names of `targets`; those of figures that were not run are absent. */

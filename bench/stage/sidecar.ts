@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { freePorts } from "./free-ports.ts";
+import { findFreePorts } from "../../examples/abandoned-cart/free-ports.ts";
 
 export interface BenchSidecar {
   readonly pid: number;
@@ -27,7 +27,7 @@ export async function startSidecar(
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<BenchSidecar> {
-  const [grpc, http, operations] = await freePorts(3);
+  const [grpc, http, operations] = await findFreePorts(3);
   const startedMs = performance.now();
   const child = spawn(process.execPath, ["src/main.ts"], {
     cwd: ROOT,

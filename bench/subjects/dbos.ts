@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { startLoad } from "../load/load-client.ts";
 import type { Subject } from "../measure/subject.ts";
 import { installRivals } from "../rivals/install-rivals.ts";
 import { startChildServer } from "../stage/child-server.ts";
 import { createDatabase } from "../stage/database.ts";
 import { EXECUTE_PATH, executeRequest, times } from "../stage/requests.ts";
+import { underLoad } from "./under-load.ts";
 
 /** The same step with a library for durable workflows, on the same PostgreSQL. */
 export const dbos: Subject = {
@@ -19,24 +19,19 @@ export const dbos: Subject = {
       "create table chain (id uuid primary key, state text not null, version bigint not null, request_id text, update_time timestamptz not null)",
     );
     const server = await startChildServer("rivals/dbos-service.ts", validatorUrl, url);
-    const load = await startLoad({ port: server.port, path: EXECUTE_PATH });
-    let answered = 0;
-    return {
-      processes: { subject: [server.pid], load: [load.pid] },
-      async prepare(operations) {
+    return underLoad({
+      pid: server.pid,
+      port: server.port,
+      path: EXECUTE_PATH,
+      async messages(operations) {
         const ids = times(operations, () => randomUUID());
         await client.query(
           "insert into chain select id, 'new', 0, null, now() from unnest($1::uuid[]) as id",
           [ids],
         );
-        await load.prepare(ids.map((id) => executeRequest(id)));
+        return ids.map((id) => executeRequest(id));
       },
-      async run(wanted) {
-        const result = await load.run(wanted);
-        answered += result.operations;
-        return result;
-      },
-      async verify() {
+      async verify(answered) {
         const { rows } = await client.query(`
           select
             (select count(*)::int from chain where state = 'sent' and version = 1) as moves,
@@ -46,10 +41,9 @@ export const dbos: Subject = {
           throw new Error(`dbos: ${answered} answered, ${moves} moves and ${workflows} workflows kept`);
       },
       async stop() {
-        await load.stop();
         await server.stop();
         await database.drop();
       },
-    };
+    });
   },
 };

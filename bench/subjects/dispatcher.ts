@@ -1,7 +1,7 @@
-import { startLoad } from "../load/load-client.ts";
 import type { RunningSubject, Stage, Subject } from "../measure/subject.ts";
 import { createDatabase } from "../stage/database.ts";
-import { type BenchSidecar, startSidecar } from "../stage/sidecar.ts";
+import { startSidecar } from "../stage/sidecar.ts";
+import { underLoad } from "./under-load.ts";
 import type { Work } from "./work.ts";
 
 export interface DispatcherOptions {
@@ -34,7 +34,7 @@ async function start(
   databases += 1;
   const database = await createDatabase(databaseUrl, `bench_dispatcher_${databases}`);
   const { url, client } = database;
-  const sidecar: BenchSidecar = await startSidecar(url, { DISPATCHER_DB_DIRECT: `${mode === "direct"}` });
+  const sidecar = await startSidecar(url, { DISPATCHER_DB_DIRECT: `${mode === "direct"}` });
   await sidecar.call("RegistryService/RegisterChainType", { chainType: work.chainType });
   await sidecar.call("RegistryService/RegisterValidator", {
     chainType: work.chainType.name,
@@ -42,23 +42,15 @@ async function start(
   });
   await work.fill?.(client, otherChains);
   await work.check?.(client, sidecar);
-  const load = await startLoad({ port: sidecar.grpcPort, path: work.path });
-  let answered = 0;
-  return {
-    processes: { subject: [sidecar.pid], load: [load.pid] },
-    async prepare(operations) {
-      await load.prepare(await work.prepare(client, operations));
-    },
-    async run(wanted) {
-      const result = await load.run(wanted);
-      answered += result.operations;
-      return result;
-    },
-    verify: () => work.verify(client, answered),
+  return underLoad({
+    pid: sidecar.pid,
+    port: sidecar.grpcPort,
+    path: work.path,
+    messages: (operations) => work.prepare(client, operations),
+    verify: (answered) => work.verify(client, answered),
     async stop() {
-      await load.stop();
       await sidecar.stop();
       await database.drop();
     },
-  };
+  });
 }

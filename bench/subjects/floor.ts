@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { startLoad } from "../load/load-client.ts";
 import type { Subject } from "../measure/subject.ts";
 import { startChildServer } from "../stage/child-server.ts";
 import { createDatabase } from "../stage/database.ts";
 import { EXECUTE_PATH, executeRequest, times } from "../stage/requests.ts";
+import { underLoad } from "./under-load.ts";
 
 /** The shortest durable way: what no program with these drivers can undercut by much for one caller. */
 export const floor: Subject = {
@@ -18,31 +18,25 @@ export const floor: Subject = {
       create table chain_event (id uuid primary key, chain_id uuid not null, version bigint not null, context json not null,
         requested_by text not null, request_id text not null, unique (chain_id, version))`);
     const server = await startChildServer("subjects/floor-process.ts", validatorUrl, url);
-    const load = await startLoad({ port: server.port, path: EXECUTE_PATH });
-    let answered = 0;
-    return {
-      processes: { subject: [server.pid], load: [load.pid] },
-      async prepare(operations) {
+    return underLoad({
+      pid: server.pid,
+      port: server.port,
+      path: EXECUTE_PATH,
+      async messages(operations) {
         const ids = times(operations, () => randomUUID());
         await client.query("insert into chain select id, 'new', 0, now() from unnest($1::uuid[]) as id", [
           ids,
         ]);
-        await load.prepare(ids.map((id) => executeRequest(id)));
+        return ids.map((id) => executeRequest(id));
       },
-      async run(wanted) {
-        const result = await load.run(wanted);
-        answered += result.operations;
-        return result;
-      },
-      async verify() {
+      async verify(answered) {
         const { rows } = await client.query("select count(*)::int as moves from chain_event");
         if (rows[0].moves !== answered) throw new Error(`floor: ${answered} answered, ${rows[0].moves} kept`);
       },
       async stop() {
-        await load.stop();
         await server.stop();
         await database.drop();
       },
-    };
+    });
   },
 };

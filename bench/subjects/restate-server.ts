@@ -4,9 +4,9 @@ import { access, mkdtemp, rm } from "node:fs/promises";
 import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { findFreePorts } from "../../examples/abandoned-cart/free-ports.ts";
 import { NotInstalled } from "../measure/subject.ts";
 import { RIVALS } from "../rivals/install-rivals.ts";
-import { freePorts } from "../stage/free-ports.ts";
 
 export interface RestateServer {
   readonly pid: number;
@@ -32,7 +32,7 @@ export async function startRestateServer(): Promise<RestateServer> {
   });
   requireDurability(program);
   const folder = await mkdtemp(join(tmpdir(), "dispatcher-restate-"));
-  const [ingressPort = 0, adminPort = 0, nodePort = 0] = await freePorts(3);
+  const [ingressPort = 0, adminPort = 0, nodePort = 0] = await findFreePorts(3);
   const server = spawn(program, ["--no-logo", "--node-name", "bench", "--base-dir", folder], {
     env: {
       ...process.env,

@@ -35,8 +35,8 @@ export async function createChain(
   key: ChainKey,
   requestId = "",
 ): Promise<FoundOrCreated> {
-  await registry.get(key.chainType);
   const { chainType } = key;
+  await registry.get(chainType);
   const id = newId();
   const resources = canonicalMappings(key.resources);
   const exact = { key: { ...key, match: "EXACT" as const } };

@@ -2,6 +2,7 @@ import type { Attempt } from "../domain/attempt.ts";
 import { keepAttempts } from "./attempts.ts";
 import { Batcher } from "./batcher.ts";
 import {
+  type BatchedCommitResult,
   type CommitResult,
   commitMoveAlone,
   commitMoves,
@@ -45,7 +46,7 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
     run: (chains) => createChains(database, chains),
     keyOf: ({ key }) => key.toString("latin1"),
   });
-  const moves = new Batcher<PreparedMove, CommitResult | { readonly kind: "not held" }>({
+  const moves = new Batcher<PreparedMove, BatchedCommitResult>({
     ...batching(OVERLAPPING),
     run: (prepared) => commitMoves(database, prepared),
     keyOf: ({ chainId }) => chainId,

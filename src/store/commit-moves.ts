@@ -32,12 +32,15 @@ export type CommitResult =
   /** A guard did not hold at that instant; what it was, a new statement tells. */
   | { readonly kind: "refused" };
 
+/** In a batch, a row that somebody else has locked is not waited for. */
+export type BatchedCommitResult = CommitResult | { readonly kind: "not held" };
+
 /** A move as the statement takes it: converted before it joins others, so that what cannot be converted harms only itself. */
 export interface PreparedMove {
   readonly chainId: string;
   /** In the order of the columns. */
   readonly values: readonly unknown[];
-  /** Of what can be large. */
+  /** Of all its texts. */
   readonly bytes: number;
 }
 
@@ -58,7 +61,7 @@ export function prepareMove(move: Move): PreparedMove {
 export function commitMoves(
   database: Database,
   moves: readonly PreparedMove[],
-): Promise<(CommitResult | { readonly kind: "not held" })[]> {
+): Promise<BatchedCommitResult[]> {
   return commit(database, moves, together(database.schema));
 }
 
@@ -73,12 +76,12 @@ async function commit(
   database: Database,
   moves: readonly PreparedMove[],
   statement: Statement,
-): Promise<(CommitResult | { readonly kind: "not held" })[]> {
+): Promise<BatchedCommitResult[]> {
   const rows = await database.query<Row>(
     statement,
     columns.map((_, column) => moves.map(({ values }) => values[column])),
   );
-  const results: (CommitResult | { readonly kind: "not held" })[] = moves.map(() => ({ kind: "not held" }));
+  const results: BatchedCommitResult[] = moves.map(() => ({ kind: "not held" }));
   for (const { n, event_time, next_update_time } of rows) {
     results[Number(n) - 1] = event_time
       ? { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined }

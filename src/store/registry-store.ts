@@ -32,9 +32,9 @@ export async function readRegistryVersion(database: Database): Promise<number> {
 }
 
 /** The version is read first: what is newer than it is read again at the next look. */
-export function readRegistry(database: Database): Promise<StoredRegistry> {
+export async function readRegistry(database: Database): Promise<StoredRegistry> {
+  const version = await readRegistryVersion(database);
   return guarded(async () => {
-    const version = await readRegistryVersion(database);
     const em = database.orm.em.fork({ disableTransactions: true });
     const types = await em.findAll(ChainTypeEntity);
     const revisions = types.length

@@ -23,6 +23,7 @@ beforeAll(async () => {
   quick = await startGrpcValidator(() => ({ verdict: Verdict.VALID }));
   slow = await startGrpcValidator(async () => {
     waiting += 1;
+    // Nothing is waited for: to take this long is what this validator is there for.
     await setTimeout(SLOW_MS);
     waiting -= 1;
     return { verdict: Verdict.VALID };

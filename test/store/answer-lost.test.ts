@@ -49,6 +49,16 @@ describe("a commit whose answer is lost", () => {
     expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
   });
 
+  test("is found to be the success of each move that shared the statement", async () => {
+    const chains = await Promise.all(Array.from({ length: 5 }, () => makeChain(direct)));
+    const moves = chains.map((chain) => moveOf(chain));
+    const recorded = await losingTheAnswerTo("'TRANSITIONED', true", () =>
+      Promise.all(moves.map((move) => commitMove(store, registry, move))),
+    );
+    expect(recorded.map(({ event }) => event.id)).toEqual(moves.map(({ eventId }) => eventId));
+    for (const { id } of chains) expect(await listEvents(direct, id, undefined, 10)).toHaveLength(1);
+  });
+
   test("is found to be our own success after the chain has moved on", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain);

@@ -43,6 +43,7 @@ test("one figure, in short: measured side by side, its histories counted, writte
 
 test.each([
   [["--only", "speed"], "no figure is called speed: there are execute"],
+  [["--fast"], "Unknown option '--fast'"],
   [["--seconds", "0"], '--seconds is "0" but must be a number above 0, at most 600'],
   [["--seconds", "soon"], '--seconds is "soon" but must be a number above 0, at most 600'],
 ])("%j is refused, and what there is is said", (args, message) => {

@@ -44,7 +44,6 @@ const report: Report = {
   time: "2026-01-02T03:04:05.678Z",
   machine: { cpus: 2, cpuModel: " A model", memoryGb: 16, node: "v24.0.0", postgres: "18.4" },
   quick: false,
-  guarantees: execute.guarantees,
   figures: [execute],
   scalars,
   ratios: ratiosOf([execute], scalars),
