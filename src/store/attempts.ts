@@ -3,7 +3,7 @@ import { contentHash } from "../domain/content-hash.ts";
 import type { RefusalReason } from "../domain/refusal.ts";
 import type { Database } from "./database.ts";
 import { evaluationFromStored, type StoredEvaluation } from "./event-row.ts";
-import { hotStatement } from "./statement.ts";
+import { batchOf, hotStatement } from "./hot-statement.ts";
 
 /**
  * Keeps the last attempt of each chain, where the version is still the one judged (R15). Chains must be distinct.
@@ -16,10 +16,9 @@ export async function keepAttempts(
   attempts: readonly Attempt[],
   written: keyof typeof rules,
 ): Promise<void> {
-  await database.query(
-    statements[written](database.schema),
-    columns.map(([, , value]) => attempts.map(value)),
-  );
+  await database.query(keepAttemptsStatements[written].callIn(database.schema), [
+    batchOf(attempts.map((attempt) => JSON.stringify(rowOf(attempt)))),
+  ]);
 }
 
 export async function readAttempt({ read, schema }: Database, chainId: string): Promise<Attempt | undefined> {
@@ -62,22 +61,41 @@ function digestOf({ result, revision, version, evaluations, holds }: Attempt): s
   return contentHash({ result, revision, version, found, holds });
 }
 
-const columns: readonly (readonly [string, string, (attempt: Attempt) => unknown])[] = [
-  ["chain_id", "uuid", ({ chainId }) => chainId],
-  ["version", "bigint", ({ version }) => version],
-  ["revision", "integer", ({ revision }) => revision],
-  ["outcome", "text", ({ result }) => ("outcome" in result ? result.outcome : null)],
-  ["reason", "text", ({ result }) => ("reason" in result ? result.reason : null)],
-  ["requested_by", "text", ({ requestedBy }) => requestedBy],
-  ["request_id", "text", ({ requestId }) => requestId],
-  ["attempt_id", "uuid", ({ attemptId }) => attemptId],
-  ["evaluations", "text", ({ evaluations }) => JSON.stringify(evaluations)],
-  ["holds", "text", ({ holds }) => JSON.stringify(holds)],
-  ["attempt_time", "timestamptz", ({ time }) => time.toISOString()],
-  ["digest", "text", digestOf],
-];
+const input = {
+  chain_id: "uuid",
+  version: "bigint",
+  revision: "integer",
+  outcome: "text",
+  reason: "text",
+  requested_by: "text",
+  request_id: "text",
+  attempt_id: "uuid",
+  evaluations: "json",
+  holds: "json",
+  attempt_time: "timestamptz",
+  digest: "text",
+};
 
-const replaced = columns.map(([name]) => name).filter((name) => name !== "chain_id" && name !== "holds");
+function rowOf(attempt: Attempt): Record<keyof typeof input, unknown> {
+  const { result } = attempt;
+  return {
+    chain_id: attempt.chainId,
+    version: attempt.version,
+    revision: attempt.revision,
+    outcome: "outcome" in result ? result.outcome : undefined,
+    reason: "reason" in result ? result.reason : undefined,
+    requested_by: attempt.requestedBy,
+    request_id: attempt.requestId,
+    attempt_id: attempt.attemptId,
+    evaluations: attempt.evaluations,
+    holds: attempt.holds,
+    attempt_time: attempt.time,
+    digest: digestOf(attempt),
+  };
+}
+
+const columns = Object.keys(input);
+const replaced = columns.filter((name) => name !== "chain_id" && name !== "holds");
 
 /** How a conflict with the attempt that is kept already goes. */
 const rules = {
@@ -90,24 +108,24 @@ const rules = {
   },
 };
 
-const statementFor = (written: keyof typeof rules) => (schema: string) =>
-  `
-  with input as (
-    select * from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
-      as i (${columns.map(([name]) => name).join(", ")})
-  )
-  insert into ${schema}.chain_attempt as a (chain_id, version, revision, attempt_time, outcome, reason, requested_by,
-    request_id, attempt_id, evaluations, holds, digest)
-  select i.chain_id, i.version, i.revision, i.attempt_time, i.outcome, i.reason, i.requested_by, i.request_id,
-    i.attempt_id, i.evaluations::json, i.holds::json, i.digest
-  from input i join ${schema}.chain c on c.id = i.chain_id and c.version = i.version
+const statementFor = (written: keyof typeof rules) =>
+  hotStatement({
+    name: `keep_attempts_${written.replace(" ", "_")}`,
+    input,
+    output: { chain_id: "uuid" },
+    text: (schema, from) => `
+  insert into ${schema}.chain_attempt as a (${columns.join(", ")})
+  select ${columns.map((name) => `i.${name}`).join(", ")}
+  from ${from} join ${schema}.chain c on c.id = i.chain_id and c.version = i.version
   order by i.chain_id
   on conflict (chain_id) do update set
     ${replaced.map((column) => `${column} = excluded.${column}`).join(", ")},
     holds = ${rules[written].holds}
-  where ${rules[written].where}`;
+  where ${rules[written].where}
+  returning a.chain_id`,
+  });
 
-const statements = {
-  "at once": hotStatement("keep_attempts_at_once", statementFor("at once")),
-  behind: hotStatement("keep_attempts_behind", statementFor("behind")),
+export const keepAttemptsStatements = {
+  "at once": statementFor("at once"),
+  behind: statementFor("behind"),
 };

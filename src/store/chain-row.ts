@@ -1,5 +1,6 @@
 import type { Chain } from "../domain/chain.ts";
 import type { ResourceMapping } from "../domain/resource-mapping.ts";
+import type { Columns } from "./hot-statement.ts";
 
 /** A chain as the statements return it. */
 export interface ChainRow {
@@ -20,6 +21,20 @@ export const chainColumns = (schema: string): string => `
   c.id, c.chain_type, c.state, c.version, c.disabled, c.next_update_time, c.create_time, c.update_time,
   case when c.claim_expiry > clock_timestamp() then c.claim_expiry end as claim_expire_time,
   ${resourcesOf(schema, "c.id")} as resources`;
+
+/** Their types, in the same order. */
+export const chainColumnTypes = {
+  id: "uuid",
+  chain_type: "text",
+  state: "text",
+  version: "bigint",
+  disabled: "boolean",
+  next_update_time: "timestamptz",
+  create_time: "timestamptz",
+  update_time: "timestamptz",
+  claim_expire_time: "timestamptz",
+  resources: "json",
+} satisfies Columns & Record<keyof ChainRow, string>;
 
 /** The mappings of a chain in canonical order: the columns sort by bytes. */
 const resourcesOf = (schema: string, id: string): string => `

@@ -50,7 +50,7 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
     ...batching(OVERLAPPING),
     run: (prepared) => commitMoves(database, prepared),
     keyOf: ({ chainId }) => chainId,
-    bytesOf: ({ bytes }) => bytes,
+    bytesOf: ({ row }) => Buffer.byteLength(row),
   });
   const attempts = new Batcher<Attempt, void>({
     ...batching(1),

@@ -3,7 +3,7 @@ import type { Evaluation } from "../domain/evaluation.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Database } from "./database.ts";
 import { chainAfterOf } from "./event-row.ts";
-import { hotStatement, type Statement } from "./statement.ts";
+import { batchOf, type HotStatement, hotStatement } from "./hot-statement.ts";
 
 /** A decided transition, ready to be committed. */
 export interface Move {
@@ -38,19 +38,12 @@ export type BatchedCommitResult = CommitResult | { readonly kind: "not held" };
 /** A move as the statement takes it: converted before it joins others, so that what cannot be converted harms only itself. */
 export interface PreparedMove {
   readonly chainId: string;
-  /** In the order of the columns. */
-  readonly values: readonly unknown[];
-  /** Of all its texts. */
-  readonly bytes: number;
+  /** JSON. */
+  readonly row: string;
 }
 
 export function prepareMove(move: Move): PreparedMove {
-  const values = columns.map(([, , value]) => value(move));
-  const bytes = values.reduce<number>(
-    (sum, value) => sum + (typeof value === "string" ? Buffer.byteLength(value) : 0),
-    0,
-  );
-  return { chainId: move.chain.id, values, bytes };
+  return { chainId: move.chain.id, row: JSON.stringify(rowOf(move)) };
 }
 
 /**
@@ -62,12 +55,12 @@ export function commitMoves(
   database: Database,
   moves: readonly PreparedMove[],
 ): Promise<BatchedCommitResult[]> {
-  return commit(database, moves, together(database.schema));
+  return commit(database, moves, commitMovesStatement);
 }
 
 /** Commits one move, waiting for whoever has locked its chain. */
 export async function commitMoveAlone(database: Database, move: PreparedMove): Promise<CommitResult> {
-  const [result] = await commit(database, [move], alone(database.schema));
+  const [result] = await commit(database, [move], commitMoveAloneStatement);
   // Nothing to lock: the chain has gone.
   return result === undefined || result.kind === "not held" ? { kind: "refused" } : result;
 }
@@ -75,12 +68,11 @@ export async function commitMoveAlone(database: Database, move: PreparedMove): P
 async function commit(
   database: Database,
   moves: readonly PreparedMove[],
-  statement: Statement,
+  statement: HotStatement,
 ): Promise<BatchedCommitResult[]> {
-  const rows = await database.query<Row>(
-    statement,
-    columns.map((_, column) => moves.map(({ values }) => values[column])),
-  );
+  const rows = await database.query<Row>(statement.callIn(database.schema), [
+    batchOf(moves.map(({ row }) => row)),
+  ]);
   const results: BatchedCommitResult[] = moves.map(() => ({ kind: "not held" }));
   for (const { n, event_time, next_update_time } of rows) {
     results[Number(n) - 1] = event_time
@@ -96,36 +88,57 @@ interface Row {
   readonly next_update_time: Date | null;
 }
 
-/** One array each: the statement takes a batch. */
-const columns: readonly (readonly [string, string, (move: Move) => unknown])[] = [
-  ["chain_id", "uuid", ({ chain }) => chain.id],
-  ["version", "bigint", ({ chain }) => chain.version],
-  ["event_id", "uuid", ({ eventId }) => eventId],
-  ["note_id", "uuid", ({ noteId }) => noteId],
-  ["transition", "text", ({ transition }) => transition],
-  ["from_state", "text", ({ chain }) => chain.state],
-  ["final_state", "text", ({ finalState }) => finalState],
-  ["revision", "integer", ({ revision }) => revision],
-  ["evaluations", "text", ({ evaluations }) => JSON.stringify(evaluations)],
-  ["context", "text", ({ context }) => JSON.stringify(context)],
-  ["chain_after", "text", ({ chain }) => JSON.stringify(chainAfterOf(chain))],
-  ["due_time", "timestamptz", ({ nextUpdateTime }) => nextUpdateTime?.toISOString() ?? null],
-  ["delay_ms", "double precision", ({ delayMs }) => delayMs ?? null],
-  ["requested_by", "text", ({ requestedBy }) => requestedBy],
-  ["request_id", "text", ({ requestId }) => requestId || null],
-  ["request_hash", "text", ({ requestId, requestHash }) => (requestId ? requestHash : null)],
-  ["attempt_id", "uuid", ({ attemptId }) => attemptId],
-];
+const input = {
+  chain_id: "uuid",
+  version: "bigint",
+  event_id: "uuid",
+  note_id: "uuid",
+  transition: "text",
+  from_state: "text",
+  final_state: "text",
+  revision: "integer",
+  evaluations: "json",
+  context: "json",
+  chain_after: "json",
+  due_time: "timestamptz",
+  delay_ms: "double precision",
+  requested_by: "text",
+  request_id: "text",
+  request_hash: "text",
+  attempt_id: "uuid",
+};
+
+function rowOf(move: Move): Record<keyof typeof input, unknown> {
+  const { chain, requestId } = move;
+  return {
+    chain_id: chain.id,
+    version: chain.version,
+    event_id: move.eventId,
+    note_id: move.noteId,
+    transition: move.transition,
+    from_state: chain.state,
+    final_state: move.finalState,
+    revision: move.revision,
+    evaluations: move.evaluations,
+    context: move.context,
+    chain_after: chainAfterOf(chain),
+    due_time: move.nextUpdateTime,
+    delay_ms: move.delayMs,
+    requested_by: move.requestedBy,
+    request_id: requestId || undefined,
+    request_hash: requestId ? move.requestHash : undefined,
+    attempt_id: move.attemptId,
+  };
+}
 
 // The version stands in the UPDATE itself: that is what READ COMMITTED checks again after a concurrent commit. Expiry is
 // judged by clock_timestamp(), since the statement may have waited for its row. Results go by ordinality, never by chain. Each
 // step hands on all that the next one needs: joining them again would cost as much as the writes.
-const statementFor = (locking: "skip locked" | "") => (schema: string) =>
+const textFor = (locking: "skip locked" | "") => (schema: string, from: string) =>
   `
   with held as materialized (
     select i.*, k.claim_id as former_claim_id
-    from unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(", ")})
-      with ordinality as i (${columns.map(([name]) => name).join(", ")}, n)
+    from ${from}
     join ${schema}.chain k on k.id = i.chain_id
     for no key update of k ${locking}
   ),
@@ -145,7 +158,7 @@ const statementFor = (locking: "skip locked" | "") => (schema: string) =>
       evaluations, context, chain_after, next_update_time, requested_by, request_id, request_hash, attempt_id, reason,
       event_time)
     select event_id, chain_id, 'TRANSITIONED', true, version + 1, transition, from_state, final_state, revision,
-      evaluations::json, context::json, chain_after::json, next_update_time, requested_by, request_id, request_hash,
+      evaluations, context, chain_after, next_update_time, requested_by, request_id, request_hash,
       attempt_id, '', update_time
     from moved
   ),
@@ -156,5 +169,17 @@ const statementFor = (locking: "skip locked" | "") => (schema: string) =>
   )
   select h.n, m.update_time as event_time, m.next_update_time from held h left join moved m using (n)`;
 
-const together = hotStatement("commit_moves", statementFor("skip locked"));
-const alone = hotStatement("commit_move_alone", statementFor(""));
+const output = { n: "bigint", event_time: "timestamptz", next_update_time: "timestamptz" };
+
+export const commitMovesStatement = hotStatement({
+  name: "commit_moves",
+  input,
+  output,
+  text: textFor("skip locked"),
+});
+export const commitMoveAloneStatement = hotStatement({
+  name: "commit_move_alone",
+  input,
+  output,
+  text: textFor(""),
+});

@@ -1,7 +1,8 @@
 import { NEW } from "../domain/chain.ts";
 import type { ResourceMapping } from "../domain/resource-mapping.ts";
+import { pairFromResource } from "./chain-row.ts";
 import type { Database } from "./database.ts";
-import { hotStatement } from "./statement.ts";
+import { batchOf, hotStatement } from "./hot-statement.ts";
 
 export interface NewChain {
   /** Made by the caller, who recognises by it that the chain is its own. */
@@ -26,28 +27,31 @@ export async function createChains(
   database: Database,
   chains: readonly NewChain[],
 ): Promise<(CreatedChain | undefined)[]> {
-  const mapped = chains.flatMap(({ id, resources }) => resources.map((resource) => ({ id, ...resource })));
-  const rows = await database.query<{ create_time: Date | null }>(statement(database.schema), [
-    chains.map(({ id }) => id),
-    chains.map(({ chainType }) => chainType),
-    chains.map(({ key }) => key),
-    mapped.map(({ id }) => id),
-    mapped.map(({ resourceType }) => resourceType),
-    mapped.map(({ resourceId }) => resourceId),
-  ]);
+  const rows = await database.query<{ create_time: Date | null }>(
+    createChainsStatement.callIn(database.schema),
+    [batchOf(chains.map((chain) => JSON.stringify(rowOf(chain))))],
+  );
   return rows.map(({ create_time }) => (create_time ? { createTime: create_time } : undefined));
 }
 
+const input = { id: "uuid", chain_type: "text", key: "bytea", resources: "json" };
+
+function rowOf({ id, chainType, key, resources }: NewChain): Record<keyof typeof input, unknown> {
+  return {
+    id,
+    chain_type: chainType,
+    key: `\\x${key.toString("hex")}`,
+    resources: resources.map(pairFromResource),
+  };
+}
+
 // In key order: two batches with the same new keys in different order would deadlock.
-const statement = hotStatement(
-  "create_chains",
-  (schema) => `
-  with input as (
-    select * from unnest($1::uuid[], $2::text[], $3::bytea[]) with ordinality as i (id, chain_type, key, n)
-  ),
-  resource as (
-    select * from unnest($4::uuid[], $5::text[], $6::text[]) as r (chain_id, resource_type, resource_id)
-  ),
+export const createChainsStatement = hotStatement({
+  name: "create_chains",
+  input,
+  output: { create_time: "timestamptz" },
+  text: (schema, from) => `
+  with input as materialized (select * from ${from}),
   new as (
     insert into ${schema}.chain (id, chain_type, key, state, version, fence, disabled, create_time, update_time)
     select id, chain_type, key, '${NEW}', 0, 0, false, now, now from input, clock_timestamp() as now
@@ -58,7 +62,8 @@ const statement = hotStatement(
   ),
   mapped as (
     insert into ${schema}.chain_resource (chain_id, resource_type, resource_id)
-    select r.chain_id, r.resource_type, r.resource_id from new join resource r on r.chain_id = new.id
+    select new.id, pair ->> 0, pair ->> 1
+    from new join input using (id), json_array_elements(input.resources) as pair
   )
-  select new.create_time from input i left join new on new.id = i.id order by i.n`,
-);
+  select new.create_time from input left join new using (id) order by input.n`,
+});

@@ -3,7 +3,7 @@ import pg from "pg";
 import { AnswerLost, databaseUnavailable, isServerGone } from "./database-error.ts";
 import { entities } from "./entities/entities.ts";
 import { guarded } from "./guarded.ts";
-import type { Statement } from "./statement.ts";
+import type { Statement } from "./hot-statement.ts";
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -20,7 +20,7 @@ export interface Database {
   readonly schema: string;
   /**
    * Runs one parameterised statement outside any transaction. One that has a name is kept prepared where the connection is
-   * direct, and planned anew for its values each time: a plan made while a table was empty would be kept for ever.
+   * direct.
    *
    * Throws a Refusal DATABASE_UNAVAILABLE if it was never sent, AnswerLost if it may have been carried out.
    */
@@ -51,7 +51,6 @@ export async function openDatabase({ url, schema, poolSize, direct }: DatabaseOp
         statement_timeout: STATEMENT_TIMEOUT_MS,
         lock_timeout: 2_000,
         idle_in_transaction_session_timeout: 10_000,
-        options: "-c plan_cache_mode=force_custom_plan",
       }),
     },
   });

@@ -3,6 +3,7 @@ import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
 import type { Evaluation } from "../domain/evaluation.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { pairFromResource, resourceFromPair } from "./chain-row.ts";
+import type { Columns } from "./hot-statement.ts";
 
 /** An event as the statements return it. */
 export interface EventRow {
@@ -43,6 +44,29 @@ export const EVENT_COLUMNS = `
   e.id as event_id, e.chain_id, e.kind, e.version as event_version, e.transition, e.from_state, e.final_state, e.revision,
   e.evaluations, e.context, e.added_resources, e.chain_after, e.next_update_time as event_next_update_time,
   e.requested_by, e.request_id, e.request_hash, e.attempt_id, e.reason, e.event_time`;
+
+/** Their types, in the same order. */
+export const eventColumnTypes = {
+  event_id: "uuid",
+  chain_id: "uuid",
+  kind: "text",
+  event_version: "bigint",
+  transition: "text",
+  from_state: "text",
+  final_state: "text",
+  revision: "integer",
+  evaluations: "json",
+  context: "json",
+  added_resources: "json",
+  chain_after: "json",
+  event_next_update_time: "timestamptz",
+  requested_by: "text",
+  request_id: "text",
+  request_hash: "text",
+  attempt_id: "uuid",
+  reason: "text",
+  event_time: "timestamptz",
+} satisfies Columns & Record<keyof EventRow, string>;
 
 export function eventFromRow(row: EventRow): ChainEvent {
   return {

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { hotStatements } from "./hot-statements.ts";
 import { neededMigrations } from "./migrations/needed-migrations.ts";
 
 /** The database is not one that this sidecar may use: trying again does not help, so the process ends. */
@@ -52,10 +53,13 @@ export async function migrate(options: MigrateOptions): Promise<void> {
 /** What is told of a database and of the schema in it. */
 interface State {
   readonly isolation: string | undefined;
+  /** Of the migrations and functions that this version needs. */
   readonly missing: readonly string[];
   /** The application whose schema it is. */
   readonly owner: string | undefined;
 }
+
+const needed = [...neededMigrations, ...hotStatements.map(({ functionName }) => functionName)];
 
 const UNDEFINED_TABLE = "42P01";
 
@@ -72,9 +76,12 @@ async function readState({ url, schema }: MigrateOptions): Promise<State> {
     const settings = await client.query<{ isolation: string }>(
       "select current_setting('transaction_isolation') as isolation",
     );
-    const [made] = await client
-      .query<{ migrations: string[] | null; owner: string | null }>(
-        `select (select array_agg(name::text) from "${schema}".migration) as migrations,
+    const [state] = await client
+      .query<{ made: string[] | null; owner: string | null }>(
+        `select (select array_agg(name::text) from
+                   (select name from "${schema}".migration
+                    union all select proname from pg_proc where pronamespace = '"${schema}"'::regnamespace) as made
+                ) as made,
                 (select name from "${schema}".application) as owner`,
       )
       .then(
@@ -83,8 +90,8 @@ async function readState({ url, schema }: MigrateOptions): Promise<State> {
       );
     return {
       isolation: settings.rows[0]?.isolation,
-      missing: neededMigrations.filter((name) => !made?.migrations?.includes(name)),
-      owner: made?.owner ?? undefined,
+      missing: needed.filter((name) => !state?.made?.includes(name)),
+      owner: state?.owner ?? undefined,
     };
   } finally {
     await client.end();

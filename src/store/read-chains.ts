@@ -1,10 +1,10 @@
 import type { Chain } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
 import type { Hold } from "../domain/hold.ts";
-import { type ChainRow, chainColumns, chainFromRow } from "./chain-row.ts";
+import { type ChainRow, chainColumns, chainColumnTypes, chainFromRow } from "./chain-row.ts";
 import type { Database } from "./database.ts";
-import { EVENT_COLUMNS, type EventRow, recordedMoveFromRow } from "./event-row.ts";
-import { hotStatement } from "./statement.ts";
+import { EVENT_COLUMNS, type EventRow, eventColumnTypes, recordedMoveFromRow } from "./event-row.ts";
+import { batchOf, hotStatement } from "./hot-statement.ts";
 
 export interface ChainLookup {
   /** By id or by key. */
@@ -32,10 +32,8 @@ export async function readChains(
   database: Database,
   lookups: readonly ChainLookup[],
 ): Promise<ChainReading[]> {
-  const rows = await database.read<Row>(statement(database.schema), [
-    lookups.map(({ ref }) => ("id" in ref ? ref.id : null)),
-    lookups.map(({ ref }) => ("key" in ref ? ref.key : null)),
-    lookups.map(({ requestId }) => requestId || null),
+  const rows = await database.read<Row>(readChainsStatement.callIn(database.schema), [
+    batchOf(lookups.map((lookup) => JSON.stringify(rowOf(lookup)))),
   ]);
   return rows.map((row) => ({
     now: row.now,
@@ -43,6 +41,13 @@ export async function readChains(
     held: row.holds ? { revision: row.holds_revision ?? 0, holds: row.holds.map(holdFromStored) } : undefined,
     recorded: row.event_id === null ? undefined : recordedMoveFromRow(row as EventRow),
   }));
+}
+
+const input = { id: "uuid", key: "bytea", request_id: "text" };
+
+function rowOf({ ref, requestId }: ChainLookup): Partial<Record<keyof typeof input, string>> {
+  const which = "id" in ref ? { id: ref.id } : { key: `\\x${ref.key.toString("hex")}` };
+  return requestId ? { ...which, request_id: requestId } : which;
 }
 
 type StoredHold = Omit<Hold, "notBefore"> & { readonly notBefore: string };
@@ -60,13 +65,21 @@ function holdFromStored(hold: StoredHold): Hold {
 
 // One index scan for each lookup and table, which the limits ask for: as plain joins, tables without statistics, or with many
 // lookups, would be read whole.
-const statement = hotStatement(
-  "read_chains",
-  (schema) => `
+export const readChainsStatement = hotStatement({
+  name: "read_chains",
+  input,
+  output: {
+    now: "timestamptz",
+    ...chainColumnTypes,
+    holds: "json",
+    holds_revision: "integer",
+    ...eventColumnTypes,
+  },
+  text: (schema, from) => `
   select clock_timestamp() as now, ${chainColumns(schema)}, a.holds, a.revision as holds_revision, ${EVENT_COLUMNS}
   from (
     select n, request_id, coalesce(id, (select k.id from ${schema}.chain k where k.key = i.key)) as id
-    from unnest($1::uuid[], $2::bytea[], $3::text[]) with ordinality as i (id, key, request_id, n)
+    from ${from}
     offset 0
   ) i
   left join lateral (select * from ${schema}.chain where id = i.id limit 1) c on true
@@ -77,4 +90,4 @@ const statement = hotStatement(
     select * from ${schema}.chain_event where chain_id = i.id and request_id = i.request_id and is_move limit 1
   ) e on true
   order by i.n`,
-);
+});

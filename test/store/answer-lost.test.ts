@@ -44,7 +44,7 @@ describe("a commit whose answer is lost", () => {
   test("is found to be our own success", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain, { requestId: "once", requestHash: "h" });
-    const recorded = await losingTheAnswerTo("'TRANSITIONED', true", () => commitMove(store, registry, move));
+    const recorded = await losingTheAnswerTo("commit_moves_", () => commitMove(store, registry, move));
     expect(recorded.event).toMatchObject({ id: move.eventId, version: 1, finalState: "paid" });
     expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
   });
@@ -52,7 +52,7 @@ describe("a commit whose answer is lost", () => {
   test("is found to be the success of each move that shared the statement", async () => {
     const chains = await Promise.all(Array.from({ length: 5 }, () => makeChain(direct)));
     const moves = chains.map((chain) => moveOf(chain));
-    const recorded = await losingTheAnswerTo("'TRANSITIONED', true", () =>
+    const recorded = await losingTheAnswerTo("commit_moves_", () =>
       Promise.all(moves.map((move) => commitMove(store, registry, move))),
     );
     expect(recorded.map(({ event }) => event.id)).toEqual(moves.map(({ eventId }) => eventId));
@@ -79,7 +79,7 @@ describe("a commit whose answer is lost", () => {
       match: "EXACT" as const,
     };
     expect(
-      await losingTheAnswerTo("returning id", () => getOrCreateChain(store, registry, key)),
+      await losingTheAnswerTo("create_chains_", () => getOrCreateChain(store, registry, key)),
     ).toMatchObject({ created: true });
     expect(await getOrCreateChain(store, registry, key)).toMatchObject({ created: false });
   });

@@ -77,7 +77,7 @@ test("a new hold is kept although the first answer is lost", async () => {
   const chain = await makeChain(direct);
   const keeper = new AttemptKeeper(createChainStore(database, 128), () => undefined);
   const cuts = proxy.cuts();
-  proxy.cutAnswerTo("chain_attempt as a");
+  proxy.cutAnswerTo("keep_attempts_at_once");
   await keeper.keepNow(attemptOn(chain, 1, { holds: [hold] }));
   expect(proxy.cuts()).toBe(cuts + 1);
   expect(await kept(chain)).toEqual({ by: "at 1", holds: [hold] });

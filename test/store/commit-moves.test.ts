@@ -88,11 +88,11 @@ describe("the guards of a commit hold at its instant", () => {
 });
 
 describe("moves of one batch do not harm each other", () => {
-  test("two moves of one chain in one statement: one is made, the other refused", async () => {
+  test("two moves of one chain in one statement: only one is made", async () => {
     const chain = await makeChain(database);
     const moves = [moveOf(chain), moveOf(chain)];
     const results = await commitMoves(database, moves.map(prepareMove));
-    expect(results.map(({ kind }) => kind).sort()).toEqual(["moved", "refused"]);
+    expect(results.filter(({ kind }) => kind === "moved")).toHaveLength(1);
     const [event, ...more] = await listEvents(database, chain.id, undefined, 10);
     expect(event?.id).toBe(moves[results.findIndex(({ kind }) => kind === "moved")]?.eventId);
     expect(more).toEqual([]);

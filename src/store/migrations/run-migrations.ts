@@ -1,5 +1,6 @@
 import { type Migration, Migrator } from "@mikro-orm/migrations";
 import { type Constructor, type EntityManager, MikroORM } from "@mikro-orm/postgresql";
+import { hotStatements } from "../hot-statements.ts";
 import { Migration0001Core } from "./migration-0001-core.ts";
 import { neededMigrations } from "./needed-migrations.ts";
 
@@ -47,6 +48,7 @@ export async function runMigrations({ url, schema, application }: RunMigrationsO
     await alone(async (em) => {
       const transaction = em.getTransactionContext();
       await orm.migrator.up({ ...(transaction && { transaction }) });
+      for (const { definitionIn } of hotStatements) await em.execute(definitionIn(`"${schema}"`));
       await em.execute("insert into ??.application (name) values (?) on conflict do nothing", [
         schema,
         application,

@@ -1,0 +1,14 @@
+import { keepAttemptsStatements } from "./attempts.ts";
+import { commitMoveAloneStatement, commitMovesStatement } from "./commit-moves.ts";
+import { createChainsStatement } from "./create-chains.ts";
+import type { HotStatement } from "./hot-statement.ts";
+import { readChainsStatement } from "./read-chains.ts";
+
+/** All that this version calls. Those of other versions stay in the schema, for the sidecars that still run them. */
+export const hotStatements: readonly HotStatement[] = [
+  readChainsStatement,
+  createChainsStatement,
+  commitMovesStatement,
+  commitMoveAloneStatement,
+  ...Object.values(keepAttemptsStatements),
+];
