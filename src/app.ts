@@ -3,9 +3,11 @@ import { setTimeout } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
+import { hastenNothing } from "./engine/hasten.ts";
 import { Registry } from "./engine/registry.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
+import { createCallbackClient } from "./outbound/callback-client.ts";
 import { createEndpointPolicy } from "./outbound/endpoint-policy.ts";
 import { createValidatorClient } from "./outbound/validator-client.ts";
 import { prepareDatabase } from "./prepare-database.ts";
@@ -76,13 +78,22 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     ownPorts: [grpcAddress, httpAddress, operationsAddress].flatMap(portOf),
     deniedTargets: [databaseTarget(url)],
   });
-  const validators = createValidatorClient({
-    ca: config.validatorCaFile ? await readFile(config.validatorCaFile) : undefined,
-  });
+  const ca = config.validatorCaFile ? await readFile(config.validatorCaFile) : undefined;
+  const validators = createValidatorClient({ ca });
   acquired.defer(() => validators.close());
+  const callbacks = createCallbackClient({ ca });
+  acquired.defer(() => callbacks.close());
   const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
-  const parts: ExecuteParts = { store, registry, validators, policy, attempts };
+  const parts: ExecuteParts = {
+    store,
+    registry,
+    validators,
+    callbacks,
+    policy,
+    attempts,
+    hasten: hastenNothing,
+  };
 
   const pipeline = createPipeline({
     services: [dispatcherService(parts), registryService(parts), operationsService()],

@@ -1,9 +1,8 @@
 import { DONE, NEW } from "./chain.ts";
 import { type ChainType, statesOf, type Transition } from "./chain-type.ts";
+import { CALLBACK_CLAIM_MS } from "./execute-limits.ts";
 import type { FieldProblem } from "./refusal.ts";
-
-/** The claim under which a BEFORE_COMMIT callback runs; it may take a third of it (R16). */
-const CALLBACK_CLAIM_MS = 30_000;
+import { recheckOf } from "./wake-time.ts";
 
 /** Every way in which a definition is not consistent (R25), all at once, with paths from the chain type's root. */
 export function checkChainType(chainType: ChainType): FieldProblem[] {
@@ -127,9 +126,9 @@ function checkCallbacks({ callback, transitions }: ChainType): FieldProblem[] {
 /** Chains that execute themselves would run round a cycle without any delay for ever. */
 function checkAutoExecute(chainType: ChainType, exits: Exits): FieldProblem[] {
   if (!chainType.autoExecute) return [];
-  const { recheckIntervalMs = 300_000, recheckMaxMs = 21_600_000 } = chainType.autoExecute;
+  const { intervalMs, maxMs } = recheckOf(chainType.autoExecute);
   const problems: FieldProblem[] =
-    recheckMaxMs < recheckIntervalMs
+    maxMs < intervalMs
       ? [{ field: "auto_execute.recheck_max", message: "must not be shorter than recheck_interval" }]
       : [];
   return chainType.states.reduce((found, { name }, index) => {

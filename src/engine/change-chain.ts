@@ -5,6 +5,7 @@ import { statesOf } from "../domain/chain-type.ts";
 import { claimed, versionMismatch } from "../domain/decide.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { canonicalMappings, type ResourceMapping } from "../domain/resource-mapping.ts";
+import { upkeepIn } from "../domain/upkeep.ts";
 import {
   type AdminWrite,
   addResources,
@@ -14,6 +15,7 @@ import {
 } from "../store/admin-writes.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import { violatedConstraint } from "../store/database-error.ts";
+import { isDeliveryPending } from "../store/outbox.ts";
 import { isEventWritten, readMove } from "../store/read-move.ts";
 import { type ChainRef, chainNotFound, findChain, getChain } from "./find-chain.ts";
 import { newId } from "./new-id.ts";
@@ -30,10 +32,14 @@ export interface ByHand {
 
 export async function updateChain(
   store: ChainStore,
-  command: ByHand & Parameters<typeof update>[2],
+  registry: Registry,
+  command: ByHand & Omit<Parameters<typeof update>[2], "wakes">,
 ): Promise<Chain> {
   const chain = await getChain(store, command.ref);
-  await changeOnce(store, command, chain, (write) => update(store.database, write, command));
+  const { chainType } = await registry.get(chain.chainType);
+  await changeOnce(store, command, chain, (write, { state }) =>
+    update(store.database, write, { ...command, wakes: upkeepIn(chainType, state).wakes }),
+  );
   return getChain(store, { id: chain.id });
 }
 
@@ -56,7 +62,7 @@ export async function setChainState(
     );
   }
   const before = await changeOnce(store, command, chain, (write) =>
-    setState(store.database, write, state, revision),
+    setState(store.database, write, { state, revision, ...upkeepIn(chainType, state) }),
   );
   const move = await readMove(store.database, chain.id, before.version + 1);
   return { chain: await getChain(store, { id: chain.id }), move };
@@ -106,7 +112,7 @@ export async function deleteChain(
   const { force } = command;
   const chain = await getChain(store, command.ref);
   await changeOnce(store, command, chain, (write) => remove(store.database, write, force), {
-    refuseClaim: !force,
+    refuseUnfinished: !force,
   });
 }
 
@@ -119,14 +125,14 @@ async function changeOnce(
   { expectedVersion, requestedBy, reason }: ByHand,
   known: Chain,
   write: (write: AdminWrite, chain: Chain) => Promise<boolean>,
-  { refuseClaim = false } = {},
+  { refuseUnfinished = false } = {},
 ): Promise<Chain> {
-  const ids = { eventId: newId(), noteId: newId() };
+  const eventId = newId();
   let chain = known;
   return settle({
     write: async () => {
       const admin = {
-        ...ids,
+        eventId,
         chainId: chain.id,
         version: expectedVersion ?? chain.version,
         requestedBy,
@@ -141,12 +147,14 @@ async function changeOnce(
     },
     check: async () => {
       const now = await findChain(store, { id: chain.id });
-      if (await isEventWritten(store.database, ids.eventId)) return chain;
+      if (await isEventWritten(store.database, eventId)) return chain;
       if (!now.chain) throw chainNotFound({ id: chain.id });
       chain = now.chain;
       refuseVersion(chain, expectedVersion);
-      if (refuseClaim && chain.claimExpireTime)
+      if (refuseUnfinished && chain.claimExpireTime)
         throw claimed(chain.id, chain.claimExpireTime.getTime() - now.now.getTime());
+      if (refuseUnfinished && (await isDeliveryPending(store.database, chain.id)))
+        throw deliveryPending(chain.id);
       return undefined;
     },
   });
@@ -154,6 +162,14 @@ async function changeOnce(
 
 function refuseVersion({ id, version }: Chain, expected: number | undefined): void {
   if (expected !== undefined && expected !== version) throw versionMismatch(id, version, expected);
+}
+
+function deliveryPending(chain_id: string): Refusal {
+  return new Refusal(
+    "DELIVERY_PENDING",
+    `A delivery of chain ${chain_id} is pending. Wait for it (ListDeliveries shows it), or set force: it is then delivered although its chain has gone.`,
+    { metadata: { chain_id } },
+  );
 }
 
 function resourcesTaken({ id, chainType }: Chain, cause: unknown): Refusal {

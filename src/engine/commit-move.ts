@@ -1,23 +1,31 @@
+import type { Chain } from "../domain/chain.ts";
 import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
+import { statesOf } from "../domain/chain-type.ts";
 import { claimed } from "../domain/decide.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import type { CommitResult, Move } from "../store/commit-moves.ts";
 import { violatedConstraint } from "../store/database-error.ts";
+import { readClaim } from "../store/end-claim.ts";
 import type { ChainReading } from "../store/read-chains.ts";
 import { readMove } from "../store/read-move.ts";
+import type { ExecuteParts } from "./execute-command.ts";
 import { chainNotFound } from "./find-chain.ts";
 import type { Registry } from "./registry.ts";
 import { repeatedMove } from "./repeated-move.ts";
 import { settle } from "./settle.ts";
+import { claimExpired } from "./take-claim.ts";
 
 /**
  * Commits a decided transition exactly once (R10, R11), or throws the Refusal that tells why it could not.
  *
  * The move may come back as another call's: one with the same request id that was faster.
  */
-export function commitMove(store: ChainStore, registry: Registry, move: Move): Promise<RecordedMove> {
-  return settle({
+export async function commitMove(
+  { store, registry, hasten }: Pick<ExecuteParts, "store" | "registry" | "hasten">,
+  move: Move,
+): Promise<RecordedMove> {
+  const made = await settle<RecordedMove>({
     write: async () => {
       const result = await tryCommit(store, move);
       return result.kind === "moved" ? recordedMove(move, result) : undefined;
@@ -25,9 +33,12 @@ export function commitMove(store: ChainStore, registry: Registry, move: Move): P
     check: async () => {
       // The chain first: a write of ours that lands between the two readings must be found, not taken for another's.
       const reading = await store.read({ ref: { id: move.chain.id }, requestId: "" });
-      return (await findOwn(store, move)) ?? (await refuseIfLost(registry, move, reading));
+      return (await findOwn(store, move)) ?? (await refuseIfLost(store, registry, move, reading));
     },
   });
+  hasten.positions();
+  if (move.message) hasten.deliveries();
+  return made;
 }
 
 async function tryCommit(store: ChainStore, move: Move): Promise<CommitResult> {
@@ -50,26 +61,25 @@ async function findOwn(store: ChainStore, move: Move): Promise<RecordedMove | un
 }
 
 /** Which guard did not hold; undefined if all hold by now, so that the same write may be tried again. */
-async function refuseIfLost(registry: Registry, move: Move, reading: ChainReading): Promise<undefined> {
+async function refuseIfLost(
+  store: ChainStore,
+  registry: Registry,
+  move: Move,
+  { chain, now }: ChainReading,
+): Promise<undefined> {
   const { id, version, chainType } = move.chain;
-  const { chain, now } = reading;
   if (!chain) throw chainNotFound({ id });
-  if (chain.version !== version) {
-    throw new Refusal(
-      "CONCURRENT_TRANSITION",
-      `Chain ${id} moved from version ${version} to ${chain.version} meanwhile. Nothing was done; read it and decide anew.`,
-      { metadata: { chain_id: id, version: String(chain.version), judged_version: String(version) } },
-    );
+  if (move.claimId) {
+    const lives = await readClaim(store.database, { chainId: id, claimId: move.claimId });
+    if (!lives) throw claimExpired(id);
+  } else {
+    if (chain.version !== version) throw concurrentTransition(move.chain, chain.version);
+    if (chain.disabled) throw disabledMeanwhile(id);
+    if (chain.claimExpireTime) throw claimed(id, chain.claimExpireTime.getTime() - now.getTime());
   }
-  if (chain.disabled) {
-    throw new Refusal("CHAIN_DISABLED", `Chain ${id} was disabled meanwhile. Nothing was done.`, {
-      metadata: { chain_id: id },
-    });
-  }
-  if (chain.claimExpireTime) throw claimed(id, chain.claimExpireTime.getTime() - now.getTime());
   await registry.refresh();
   const current = registry.find(chainType);
-  const known = current?.chainType.transitions.some(({ finalState }) => finalState === move.finalState);
+  const known = current && statesOf(current.chainType).includes(move.finalState);
   if (!known && current?.revision !== move.revision) {
     throw new Refusal(
       "REVISION_CHANGED",
@@ -79,6 +89,20 @@ async function refuseIfLost(registry: Registry, move: Move, reading: ChainReadin
     );
   }
   return undefined;
+}
+
+export function concurrentTransition({ id, version }: Chain, now: number): Refusal {
+  return new Refusal(
+    "CONCURRENT_TRANSITION",
+    `Chain ${id} moved from version ${version} to ${now} meanwhile. Nothing was done; read it and decide anew.`,
+    { metadata: { chain_id: id, version: String(now), judged_version: String(version) } },
+  );
+}
+
+export function disabledMeanwhile(chain_id: string): Refusal {
+  return new Refusal("CHAIN_DISABLED", `Chain ${chain_id} was disabled meanwhile. Nothing was done.`, {
+    metadata: { chain_id },
+  });
 }
 
 function recordedMove(

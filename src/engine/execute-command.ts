@@ -1,9 +1,11 @@
 import type { JsonObject } from "../domain/json.ts";
+import type { CallbackClient } from "../outbound/callback-client.ts";
 import type { EndpointPolicy } from "../outbound/endpoint-policy.ts";
 import type { ValidatorClient } from "../outbound/validator-client.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import type { AttemptKeeper } from "./attempt-keeper.ts";
 import type { ChainRef } from "./find-chain.ts";
+import type { Hasten } from "./hasten.ts";
 import type { Registry } from "./registry.ts";
 
 export interface ExecuteCommand {
@@ -15,6 +17,8 @@ export interface ExecuteCommand {
   readonly dryRun: boolean;
   readonly evaluateAll: boolean;
   readonly ignoreSchedule: boolean;
+  /** Instead of moving, the caller takes the right to: for so long. */
+  readonly claim?: { readonly durationMs: number } | undefined;
   /** Empty: a repetition may take the next step. */
   readonly requestId: string;
   readonly expectedVersion?: number | undefined;
@@ -33,6 +37,8 @@ export interface ExecuteParts {
   readonly store: ChainStore;
   readonly registry: Registry;
   readonly validators: ValidatorClient;
+  readonly callbacks: CallbackClient;
   readonly policy: EndpointPolicy;
   readonly attempts: AttemptKeeper;
+  readonly hasten: Hasten;
 }

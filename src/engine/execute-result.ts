@@ -1,5 +1,6 @@
 import type { Chain } from "../domain/chain.ts";
 import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
+import type { Claim, ClaimedTransition } from "../domain/claim.ts";
 import type { Evaluation } from "../domain/evaluation.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Judgement } from "./judge.ts";
@@ -10,7 +11,9 @@ export interface ExecuteResult {
     | "NO_VALID_TRANSITION"
     | "ALREADY_FINAL"
     | "WOULD_TRANSITION"
-    | "WOULD_FAIL";
+    | "WOULD_FAIL"
+    | "CLAIMED"
+    | "CALLBACK_FAILED";
   readonly chain: Chain;
   readonly transition?:
     | {
@@ -22,6 +25,8 @@ export interface ExecuteResult {
     | undefined;
   readonly evaluations: readonly Evaluation[];
   readonly event?: ChainEvent | undefined;
+  /** With CLAIMED. */
+  readonly claim?: Claim | undefined;
 }
 
 /** What the caller of a move is told, at the first time and at every repetition. */
@@ -33,6 +38,18 @@ export function resultOfMove({ event, chainAfter }: RecordedMove): ExecuteResult
     transition: { name: transition, fromState, finalState, context },
     evaluations,
     event,
+  };
+}
+
+/** What the caller that takes a claim is told, at the first time and while the claim lives. */
+export function resultOfClaim({ claim, decided }: ClaimedTransition): ExecuteResult {
+  const { chain, transition, finalState, context, evaluations } = decided;
+  return {
+    outcome: "CLAIMED",
+    chain: { ...chain, claimExpireTime: claim.expireTime },
+    transition: { name: transition, fromState: chain.state, finalState, context },
+    evaluations,
+    claim,
   };
 }
 

@@ -1,6 +1,8 @@
 import { type Chain, NEW } from "../domain/chain.ts";
 import { chainKey } from "../domain/chain-key.ts";
+import { LEASE_MS } from "../domain/execute-limits.ts";
 import { canonicalMappings } from "../domain/resource-mapping.ts";
+import { upkeepIn } from "../domain/upkeep.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import type { ChainReading } from "../store/read-chains.ts";
 import { type ChainKey, findChain } from "./find-chain.ts";
@@ -36,7 +38,8 @@ export async function createChain(
   requestId = "",
 ): Promise<FoundOrCreated> {
   const { chainType } = key;
-  await registry.get(chainType);
+  const revision = await registry.get(chainType);
+  const wakeAfterMs = upkeepIn(revision.chainType, NEW).wakes ? LEASE_MS : undefined;
   const id = newId();
   const resources = canonicalMappings(key.resources);
   const exact = { key: { ...key, match: "EXACT" as const } };
@@ -48,7 +51,13 @@ export async function createChain(
   };
   return settle<FoundOrCreated>({
     write: async () => {
-      const made = await store.create({ id, chainType, key: chainKey(chainType, resources), resources });
+      const made = await store.create({
+        id,
+        chainType,
+        key: chainKey(chainType, resources),
+        resources,
+        wakeAfterMs,
+      });
       if (!made) return undefined;
       const chain = newChain({ id, chainType, resources, createTime: made.createTime });
       return { reading: { now: made.createTime, chain }, created: true };

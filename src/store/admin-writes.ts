@@ -5,8 +5,6 @@ import type { Database } from "./database.ts";
 /** Who writes a chain by hand, and on which version. */
 export interface AdminWrite {
   readonly eventId: string;
-  /** Id of the note that is written if the write runs over an expired claim. */
-  readonly noteId: string;
   readonly chainId: string;
   /** The version that is written on. */
   readonly version: number;
@@ -21,23 +19,29 @@ export interface AdminWrite {
 export async function setState(
   database: Database,
   write: AdminWrite,
-  state: string,
-  revision: number,
+  change: {
+    readonly state: string;
+    readonly revision: number;
+    readonly wakes: boolean;
+    readonly purgeAfterMs?: number | undefined;
+  },
 ): Promise<boolean> {
   const { schema } = database;
   return wrote(database, write, {
-    values: [state, revision],
+    values: [change.state, change.revision, change.wakes, change.purgeAfterMs ?? null],
     change: `
-      update ${schema}.chain c set state = $7, version = c.version + 1, fence = c.fence + 1, claim_id = null,
-        claim_expiry = null, next_update_time = null, update_time = clock_timestamp()
+      update ${schema}.chain c set state = $6, version = c.version + 1, fence = c.fence + 1, claim_id = null,
+        claim_expiry = null, next_update_time = null, update_time = clock_timestamp(),
+        wake_time = case when $8::boolean and not c.disabled then clock_timestamp() end,
+        purge_time = clock_timestamp() + $9::double precision * interval '1 millisecond'
       from held h
       where c.id = h.id and c.version = h.version
-        and exists (select from ${schema}.chain_type t where t.name = c.chain_type and $7 = any(t.states))
+        and exists (select from ${schema}.chain_type t where t.name = c.chain_type and $6 = any(t.states))
       returning c.id, c.version, c.update_time as time, h.state as from_state`,
     event: `
       insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, from_state, final_state, revision,
         requested_by, reason, event_time)
-      select $2::uuid, id, 'STATE_SET', true, version, from_state, $7, $8::integer, $5::text, $6::text, time from changed`,
+      select $2::uuid, id, 'STATE_SET', true, version, from_state, $6, $7::integer, $4::text, $5::text, time from changed`,
   });
 }
 
@@ -47,6 +51,8 @@ export async function updateChain(
   change: {
     readonly disabled?: boolean | undefined;
     readonly nextUpdateTime?: { readonly time: Date | undefined } | undefined;
+    /** The chain is one that a sidecar goes on with by itself, unless it is disabled. */
+    readonly wakes: boolean;
   },
 ): Promise<boolean> {
   const { schema } = database;
@@ -55,10 +61,14 @@ export async function updateChain(
       change.disabled ?? null,
       change.nextUpdateTime !== undefined,
       change.nextUpdateTime?.time?.toISOString() ?? null,
+      change.wakes,
     ],
     change: `
-      update ${schema}.chain c set disabled = coalesce($7::boolean, c.disabled),
-        next_update_time = case when $8::boolean then $9::timestamptz else c.next_update_time end, ${KEEP_LIVING_CLAIM}
+      update ${schema}.chain c set disabled = coalesce($6::boolean, c.disabled),
+        next_update_time = case when $7::boolean then $8::timestamptz else c.next_update_time end,
+        wake_time = case when $9::boolean and not coalesce($6::boolean, c.disabled)
+          then coalesce(case when $7::boolean then $8::timestamptz else c.next_update_time end, clock_timestamp()) end,
+        ${KEEP_LIVING_CLAIM}
       from held h where c.id = h.id and c.version = h.version
       returning c.id, c.version, clock_timestamp() as time`,
     event: note(schema, "UPDATED"),
@@ -81,24 +91,24 @@ export async function addResources(
       JSON.stringify(added.map(pairFromResource)),
     ],
     change: `
-      update ${schema}.chain c set key = $8, ${KEEP_LIVING_CLAIM} from held h
-      where c.id = h.id and c.version = h.version and c.key = $7
+      update ${schema}.chain c set key = $7, ${KEEP_LIVING_CLAIM} from held h
+      where c.id = h.id and c.version = h.version and c.key = $6
       returning c.id, c.version, clock_timestamp() as time`,
     event: `
       insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, added_resources, requested_by, reason,
         event_time)
-      select $2::uuid, id, 'RESOURCES_ADDED', false, version, $11::json, $5::text, $6::text, time from changed`,
+      select $2::uuid, id, 'RESOURCES_ADDED', false, version, $10::json, $4::text, $5::text, time from changed`,
     further: `,
       mapped as (
         insert into ${schema}.chain_resource (chain_id, resource_type, resource_id)
         select changed.id, r.resource_type, r.resource_id
-        from changed, unnest($9::text[], $10::text[]) as r (resource_type, resource_id)
+        from changed, unnest($8::text[], $9::text[]) as r (resource_type, resource_id)
         on conflict do nothing
       )`,
   });
 }
 
-/** Refused while a claim lives, unless forced. */
+/** Refused while a claim lives or a delivery is pending, unless forced; what is pending is delivered all the same. */
 export async function deleteChain(database: Database, write: AdminWrite, force: boolean): Promise<boolean> {
   const { schema } = database;
   return wrote(database, write, {
@@ -106,7 +116,8 @@ export async function deleteChain(database: Database, write: AdminWrite, force: 
     change: `
       delete from ${schema}.chain c using held h
       where c.id = h.id and c.version = h.version
-        and ($7::boolean or c.claim_id is null or c.claim_expiry <= clock_timestamp())
+        and ($6::boolean or (c.claim_id is null or c.claim_expiry <= clock_timestamp()) and not exists (
+          select from ${schema}.outbox_message m where m.chain_id = c.id and m.state = 'PENDING'))
       returning c.id, c.version, clock_timestamp() as time`,
     event: note(schema, "DELETED"),
   });
@@ -114,11 +125,11 @@ export async function deleteChain(database: Database, write: AdminWrite, force: 
 
 /** An expired claim goes with the write that notes it, or every later one would note it again. */
 const KEEP_LIVING_CLAIM = `
-        claim_id = case when h.claim_expired then null else c.claim_id end,
-        claim_expiry = case when h.claim_expired then null else c.claim_expiry end`;
+        claim_id = case when h.expired_claim_id is null then c.claim_id end,
+        claim_expiry = case when h.expired_claim_id is null then c.claim_expiry end`;
 
 interface Parts {
-  /** From $7 on. */
+  /** From $6 on. */
   readonly values: readonly unknown[];
   readonly change: string;
   readonly event: string;
@@ -129,26 +140,18 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
   const { schema } = database;
   const rows = await database.query(
     `with held as materialized (
-       select id, state, version, coalesce(claim_expiry <= clock_timestamp(), false) as claim_expired from ${schema}.chain
-       where id = $1 and version = $4::bigint for no key update
+       select id, state, version, case when claim_expiry <= clock_timestamp() then claim_id end as expired_claim_id
+       from ${schema}.chain where id = $1 and version = $3::bigint for no key update
      ),
      changed as (${parts.change}),
      noted as (${parts.event}),
      claim_noted as (
        insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
-       select $3::uuid, h.id, 'CLAIM_EXPIRED', false, h.version, '', '', changed.time
-       from changed join held h using (id) where h.claim_expired
+       select h.expired_claim_id, h.id, 'CLAIM_EXPIRED', false, h.version, '', '', changed.time
+       from changed join held h using (id) where h.expired_claim_id is not null
      )${parts.further ?? ""}
      select from changed`,
-    [
-      write.chainId,
-      write.eventId,
-      write.noteId,
-      write.version,
-      write.requestedBy,
-      write.reason,
-      ...parts.values,
-    ],
+    [write.chainId, write.eventId, write.version, write.requestedBy, write.reason, ...parts.values],
   );
   return rows.length > 0;
 }
@@ -156,5 +159,5 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
 function note(schema: string, kind: "UPDATED" | "DELETED"): string {
   return `
     insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
-    select $2::uuid, id, '${kind}', false, version, $5::text, $6::text, time from changed`;
+    select $2::uuid, id, '${kind}', false, version, $4::text, $5::text, time from changed`;
 }

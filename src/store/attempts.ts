@@ -23,7 +23,8 @@ export async function keepAttempts(
 
 export async function readAttempt({ read, schema }: Database, chainId: string): Promise<Attempt | undefined> {
   const [row] = await read<Row>(
-    `select a.version, a.revision, a.attempt_time, a.reason, a.requested_by, a.request_id, a.attempt_id, a.evaluations
+    `select a.version, a.revision, a.attempt_time, a.outcome, a.reason, a.requested_by, a.request_id, a.attempt_id, a.evaluations,
+            a.no_valid_count, a.error_count
      from ${schema}.chain_attempt a join ${schema}.chain c on c.id = a.chain_id and c.version = a.version
      where a.chain_id = $1`,
     [chainId],
@@ -33,12 +34,14 @@ export async function readAttempt({ read, schema }: Database, chainId: string): 
       chainId,
       version: Number(row.version),
       revision: row.revision,
-      result: row.reason ? { reason: row.reason } : { outcome: "NO_VALID_TRANSITION" },
+      result: row.reason ? { reason: row.reason } : { outcome: row.outcome ?? "NO_VALID_TRANSITION" },
       requestedBy: row.requested_by,
       requestId: row.request_id,
       attemptId: row.attempt_id,
       evaluations: row.evaluations.map(evaluationFromStored),
       holds: [],
+      noValidCount: row.no_valid_count,
+      errorCount: row.error_count,
       time: row.attempt_time,
     }
   );
@@ -48,11 +51,14 @@ interface Row {
   readonly version: string;
   readonly revision: number;
   readonly attempt_time: Date;
+  readonly outcome: "NO_VALID_TRANSITION" | "CALLBACK_FAILED" | null;
   readonly reason: RefusalReason | null;
   readonly requested_by: string;
   readonly request_id: string;
   readonly attempt_id: string;
   readonly evaluations: StoredEvaluation[];
+  readonly no_valid_count: number;
+  readonly error_count: number;
 }
 
 /** What was found, without how long it took, when, and for whom. */
@@ -74,6 +80,9 @@ const input = {
   holds: "json",
   attempt_time: "timestamptz",
   digest: "text",
+  no_valid_count: "integer",
+  error_count: "integer",
+  wake_time: "timestamptz",
 };
 
 function rowOf(attempt: Attempt): Record<keyof typeof input, unknown> {
@@ -91,10 +100,13 @@ function rowOf(attempt: Attempt): Record<keyof typeof input, unknown> {
     holds: attempt.holds,
     attempt_time: attempt.time,
     digest: digestOf(attempt),
+    no_valid_count: attempt.noValidCount,
+    error_count: attempt.errorCount,
+    wake_time: attempt.wakeTime,
   };
 }
 
-const columns = Object.keys(input);
+const columns = Object.keys(input).filter((name) => name !== "wake_time");
 const replaced = columns.filter((name) => name !== "chain_id" && name !== "holds");
 
 /** How a conflict with the attempt that is kept already goes. */
@@ -108,15 +120,27 @@ const rules = {
   },
 };
 
+// A chain that somebody has locked is being written, or looked at, by them: its wake-up is theirs to set.
 const statementFor = (written: keyof typeof rules) =>
   hotStatement({
     name: `keep_attempts_${written.replace(" ", "_")}`,
     input,
     output: { chain_id: "uuid" },
     text: (schema, from) => `
+  with input as materialized (select * from ${from}),
+  held as materialized (
+    select k.id from input i join ${schema}.chain k on k.id = i.chain_id
+    where i.wake_time is not null order by k.id for no key update of k skip locked
+  ),
+  woken as (
+    update ${schema}.chain c set wake_time = i.wake_time
+    from held h join input i on i.chain_id = h.id
+    where c.id = h.id and c.version = i.version and not c.disabled
+      and (c.claim_id is null or c.claim_expiry <= clock_timestamp())
+  )
   insert into ${schema}.chain_attempt as a (${columns.join(", ")})
   select ${columns.map((name) => `i.${name}`).join(", ")}
-  from ${from} join ${schema}.chain c on c.id = i.chain_id and c.version = i.version
+  from input i join ${schema}.chain c on c.id = i.chain_id and c.version = i.version
   order by i.chain_id
   on conflict (chain_id) do update set
     ${replaced.map((column) => `${column} = excluded.${column}`).join(", ")},

@@ -13,6 +13,15 @@ import {
 import { type CreatedChain, createChains, type NewChain } from "./create-chains.ts";
 import type { Database } from "./database.ts";
 import { type ChainLookup, type ChainReading, readChains } from "./read-chains.ts";
+import {
+  type BatchedClaimResult,
+  type ClaimResult,
+  type ClaimToTake,
+  type PreparedClaim,
+  prepareClaim,
+  takeClaimAlone,
+  takeClaims,
+} from "./take-claims.ts";
 
 /** The hot statements, each shared by those who call at the same time. */
 export interface ChainStore {
@@ -22,6 +31,7 @@ export interface ChainStore {
   /** Undefined if the key is taken, or the type not registered: a new statement tells by whom. */
   create(chain: NewChain): Promise<CreatedChain | undefined>;
   commit(move: Move): Promise<CommitResult>;
+  claim(claim: ClaimToTake): Promise<ClaimResult>;
   /** Keeps an attempt before its answer, with what it changed of the holds. */
   keepAttempt(attempt: Attempt): Promise<void>;
 }
@@ -52,6 +62,12 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
     keyOf: ({ chainId }) => chainId,
     bytesOf: ({ row }) => Buffer.byteLength(row),
   });
+  const claims = new Batcher<PreparedClaim, BatchedClaimResult>({
+    ...batching(OVERLAPPING),
+    run: (prepared) => takeClaims(database, prepared),
+    keyOf: ({ chainId }) => chainId,
+    bytesOf: ({ row }) => Buffer.byteLength(row),
+  });
   const attempts = new Batcher<Attempt, void>({
     ...batching(1),
     run: (kept) => keepAttempts(database, kept, "at once").then(() => kept.map(() => undefined)),
@@ -67,6 +83,11 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
       const result = await moves.submit(prepared);
       // Outside the batch, whose other moves must not wait for whoever has locked this chain.
       return result.kind === "not held" ? commitMoveAlone(database, prepared) : result;
+    },
+    async claim(claim) {
+      const prepared = prepareClaim(claim);
+      const result = await claims.submit(prepared);
+      return result.kind === "not held" ? takeClaimAlone(database, prepared) : result;
     },
     keepAttempt: (attempt) => attempts.submit(attempt),
   };

@@ -1,30 +1,20 @@
-import type { Chain } from "../domain/chain.ts";
-import type { Evaluation } from "../domain/evaluation.ts";
-import type { JsonObject } from "../domain/json.ts";
+import type { DecidedTransition } from "../domain/decided-transition.ts";
 import type { Database } from "./database.ts";
 import { chainAfterOf } from "./event-row.ts";
 import { batchOf, type HotStatement, hotStatement } from "./hot-statement.ts";
 
 /** A decided transition, ready to be committed. */
-export interface Move {
-  /** Made before the first try (R11). */
+export interface Move extends DecidedTransition {
+  /** Made before the first try (R11); of a move under a claim, the claim's id. */
   readonly eventId: string;
-  /** The chain as it was judged: the move holds only on its version. */
-  readonly chain: Chain;
-  readonly transition: string;
-  readonly finalState: string;
-  readonly revision: number;
-  readonly evaluations: readonly Evaluation[];
-  readonly context: JsonObject;
-  /** When the chain is due again: a time, or so long after the move. */
-  readonly nextUpdateTime?: Date | undefined;
-  readonly delayMs?: number | undefined;
-  readonly requestedBy: string;
-  readonly requestId: string;
-  readonly requestHash: string;
-  readonly attemptId: string;
-  /** Id of the note that is written if the move runs over an expired claim. */
-  readonly noteId: string;
+  /** The mover's own claim, without which no claim may live and the chain may not be disabled. */
+  readonly claimId?: string | undefined;
+  /** The effect to deliver afterwards, but for the fencing token, which the commit gives (R17). */
+  readonly message?: Uint8Array | undefined;
+  /** A sidecar goes on with the chain by itself as soon as it is due (R23). */
+  readonly wakes: boolean;
+  /** So long after the move retention has something to delete of the chain. */
+  readonly purgeAfterMs?: number | undefined;
 }
 
 export type CommitResult =
@@ -47,8 +37,9 @@ export function prepareMove(move: Move): PreparedMove {
 }
 
 /**
- * Commits moves of different chains in one statement, each on its own guards (R10): version, no living claim, not disabled,
- * final state known to the current revision. A row that somebody else has locked is not waited for, so that it cannot hold
+ * Commits moves of different chains in one statement, each on its own guards (R10): version, its own living claim or else no
+ * living claim and not disabled, final state known to the current revision. The event and the message for the outbox are of the
+ * same statement. A row that somebody else has locked is not waited for, so that it cannot hold
  * up the others: it is `not held`, and for `commitMoveAlone`.
  */
 export function commitMoves(
@@ -92,7 +83,7 @@ const input = {
   chain_id: "uuid",
   version: "bigint",
   event_id: "uuid",
-  note_id: "uuid",
+  claim_id: "uuid",
   transition: "text",
   from_state: "text",
   final_state: "text",
@@ -106,6 +97,9 @@ const input = {
   request_id: "text",
   request_hash: "text",
   attempt_id: "uuid",
+  message: "text",
+  wakes: "boolean",
+  purge_after_ms: "double precision",
 };
 
 function rowOf(move: Move): Record<keyof typeof input, unknown> {
@@ -114,7 +108,7 @@ function rowOf(move: Move): Record<keyof typeof input, unknown> {
     chain_id: chain.id,
     version: chain.version,
     event_id: move.eventId,
-    note_id: move.noteId,
+    claim_id: move.claimId,
     transition: move.transition,
     from_state: chain.state,
     final_state: move.finalState,
@@ -128,6 +122,9 @@ function rowOf(move: Move): Record<keyof typeof input, unknown> {
     request_id: requestId || undefined,
     request_hash: requestId ? move.requestHash : undefined,
     attempt_id: move.attemptId,
+    message: move.message && Buffer.from(move.message).toString("base64"),
+    wakes: move.wakes,
+    purge_after_ms: move.purgeAfterMs,
   };
 }
 
@@ -137,7 +134,7 @@ function rowOf(move: Move): Record<keyof typeof input, unknown> {
 const textFor = (locking: "skip locked" | "") => (schema: string, from: string) =>
   `
   with held as materialized (
-    select i.*, k.claim_id as former_claim_id
+    select i.*, nullif(k.claim_id, i.claim_id) as former_claim_id
     from ${from}
     join ${schema}.chain k on k.id = i.chain_id
     for no key update of k ${locking}
@@ -146,12 +143,17 @@ const textFor = (locking: "skip locked" | "") => (schema: string, from: string) 
     update ${schema}.chain c set
       state = h.final_state, version = c.version + 1, fence = c.fence + 1, claim_id = null, claim_expiry = null,
       next_update_time = coalesce(h.due_time, clock_timestamp() + h.delay_ms * interval '1 millisecond'),
+      wake_time = case when h.wakes
+        then coalesce(h.due_time, clock_timestamp() + coalesce(h.delay_ms, 0) * interval '1 millisecond') end,
+      purge_time = clock_timestamp() + h.purge_after_ms * interval '1 millisecond',
       update_time = clock_timestamp()
     from held h
-    where c.id = h.chain_id and c.version = h.version and not c.disabled
-      and (c.claim_id is null or c.claim_expiry <= clock_timestamp())
+    where c.id = h.chain_id and c.version = h.version
+      and case when h.claim_id is null
+        then not c.disabled and (c.claim_id is null or c.claim_expiry <= clock_timestamp())
+        else c.claim_id = h.claim_id and c.claim_expiry > clock_timestamp() end
       and exists (select from ${schema}.chain_type t where t.name = c.chain_type and h.final_state = any(t.states))
-    returning h.*, c.update_time, c.next_update_time
+    returning h.*, c.chain_type, c.fence, c.update_time, c.next_update_time
   ),
   noted as (
     insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, transition, from_state, final_state, revision,
@@ -164,8 +166,18 @@ const textFor = (locking: "skip locked" | "") => (schema: string, from: string) 
   ),
   claim_noted as (
     insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
-    select note_id, chain_id, 'CLAIM_EXPIRED', false, version, '', '', update_time
+    select former_claim_id, chain_id, 'CLAIM_EXPIRED', false, version, '', '', update_time
     from moved where former_claim_id is not null
+  ),
+  claim_ended as (
+    delete from ${schema}.chain_claim k using moved m
+    where k.chain_id = m.chain_id and (m.claim_id is not null or m.former_claim_id is not null)
+  ),
+  sent as (
+    insert into ${schema}.outbox_message (chain_id, version, chain_type, transition, fencing_token, body, state,
+      next_attempt_time, create_time)
+    select chain_id, version + 1, chain_type, transition, fence, decode(message, 'base64'), 'PENDING', update_time, update_time
+    from moved where message is not null
   )
   select h.n, m.update_time as event_time, m.next_update_time from held h left join moved m using (n)`;
 

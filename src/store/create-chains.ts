@@ -11,6 +11,8 @@ export interface NewChain {
   readonly key: Buffer;
   /** Canonical. */
   readonly resources: readonly ResourceMapping[];
+  /** So soon a sidecar looks at the chain by itself, unless its creator goes on with it first (R23); unset if none does. */
+  readonly wakeAfterMs?: number | undefined;
 }
 
 export interface CreatedChain {
@@ -34,14 +36,27 @@ export async function createChains(
   return rows.map(({ create_time }) => (create_time ? { createTime: create_time } : undefined));
 }
 
-const input = { id: "uuid", chain_type: "text", key: "bytea", resources: "json" };
+const input = {
+  id: "uuid",
+  chain_type: "text",
+  key: "bytea",
+  resources: "json",
+  wake_after_ms: "double precision",
+};
 
-function rowOf({ id, chainType, key, resources }: NewChain): Record<keyof typeof input, unknown> {
+function rowOf({
+  id,
+  chainType,
+  key,
+  resources,
+  wakeAfterMs,
+}: NewChain): Record<keyof typeof input, unknown> {
   return {
     id,
     chain_type: chainType,
     key: `\\x${key.toString("hex")}`,
     resources: resources.map(pairFromResource),
+    wake_after_ms: wakeAfterMs,
   };
 }
 
@@ -53,8 +68,10 @@ export const createChainsStatement = hotStatement({
   text: (schema, from) => `
   with input as materialized (select * from ${from}),
   new as (
-    insert into ${schema}.chain (id, chain_type, key, state, version, fence, disabled, create_time, update_time)
-    select id, chain_type, key, '${NEW}', 0, 0, false, now, now from input, clock_timestamp() as now
+    insert into ${schema}.chain (id, chain_type, key, state, version, fence, disabled, create_time, update_time,
+      wake_time)
+    select id, chain_type, key, '${NEW}', 0, 0, false, now, now, now + wake_after_ms * interval '1 millisecond'
+    from input, clock_timestamp() as now
     where exists (select from ${schema}.chain_type t where t.name = input.chain_type)
     order by key
     on conflict (key) do nothing

@@ -3,6 +3,7 @@ import { commitMoveAloneStatement, commitMovesStatement } from "./commit-moves.t
 import { createChainsStatement } from "./create-chains.ts";
 import type { HotStatement } from "./hot-statement.ts";
 import { readChainsStatement } from "./read-chains.ts";
+import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
 
 /** All that this version calls. Those of other versions stay in the schema, for the sidecars that still run them. */
 export const hotStatements: readonly HotStatement[] = [
@@ -10,5 +11,7 @@ export const hotStatements: readonly HotStatement[] = [
   createChainsStatement,
   commitMovesStatement,
   commitMoveAloneStatement,
+  takeClaimsStatement,
+  takeClaimAloneStatement,
   ...Object.values(keepAttemptsStatements),
 ];

@@ -1,7 +1,9 @@
 import type { Chain } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
+import type { ClaimedTransition } from "../domain/claim.ts";
 import type { Hold } from "../domain/hold.ts";
 import { type ChainRow, chainColumns, chainColumnTypes, chainFromRow } from "./chain-row.ts";
+import { type ClaimRow, claimFromRow, livingClaim } from "./claim-row.ts";
 import type { Database } from "./database.ts";
 import { EVENT_COLUMNS, type EventRow, eventColumnTypes, recordedMoveFromRow } from "./event-row.ts";
 import { batchOf, hotStatement } from "./hot-statement.ts";
@@ -13,13 +15,24 @@ export interface ChainLookup {
   readonly requestId: string;
 }
 
+export interface Attempted {
+  readonly revision: number;
+  /** What holds transitions, under that revision. */
+  readonly holds: readonly Hold[];
+  /** How often nothing was valid, and how often it could not be told. */
+  readonly noValidCount: number;
+  readonly errorCount: number;
+}
+
 /** What the database knows of one lookup, at one instant. */
 export interface ChainReading {
   /** The database's clock. */
   readonly now: Date;
   readonly chain?: Chain | undefined;
-  /** What holds the chain's transitions in its present version, under this revision. */
-  readonly held?: { readonly revision: number; readonly holds: readonly Hold[] } | undefined;
+  /** What attempts in the chain's present version have left. */
+  readonly attempted?: Attempted | undefined;
+  /** The claim that the request id has taken, while it lives. */
+  readonly claimed?: ClaimedTransition | undefined;
   /** The move that the request id has made, which outlives the chain. */
   readonly recorded?: RecordedMove | undefined;
 }
@@ -35,12 +48,16 @@ export async function readChains(
   const rows = await database.read<Row>(readChainsStatement.callIn(database.schema), [
     batchOf(lookups.map((lookup) => JSON.stringify(rowOf(lookup)))),
   ]);
-  return rows.map((row) => ({
-    now: row.now,
-    chain: row.id === null ? undefined : chainFromRow(row as ChainRow),
-    held: row.holds ? { revision: row.holds_revision ?? 0, holds: row.holds.map(holdFromStored) } : undefined,
-    recorded: row.event_id === null ? undefined : recordedMoveFromRow(row as EventRow),
-  }));
+  return rows.map((row) => {
+    const chain = row.id === null ? undefined : chainFromRow(row as ChainRow);
+    return {
+      now: row.now,
+      chain,
+      attempted: row.holds ? attemptedFromRow(row as AttemptedRow) : undefined,
+      claimed: chain && row.claim ? claimFromRow(row.claim, chain) : undefined,
+      recorded: row.event_id === null ? undefined : recordedMoveFromRow(row as EventRow),
+    };
+  });
 }
 
 const input = { id: "uuid", key: "bytea", request_id: "text" };
@@ -52,15 +69,27 @@ function rowOf({ ref, requestId }: ChainLookup): Partial<Record<keyof typeof inp
 
 type StoredHold = Omit<Hold, "notBefore"> & { readonly notBefore: string };
 
+interface AttemptedRow {
+  readonly holds: StoredHold[];
+  readonly attempt_revision: number;
+  readonly no_valid_count: number;
+  readonly error_count: number;
+}
+
 type Row = (ChainRow | { readonly id: null }) &
-  (EventRow | { readonly event_id: null }) & {
+  (EventRow | { readonly event_id: null }) &
+  (AttemptedRow | { readonly holds: null }) & {
     readonly now: Date;
-    readonly holds: StoredHold[] | null;
-    readonly holds_revision: number | null;
+    readonly claim: ClaimRow | null;
   };
 
-function holdFromStored(hold: StoredHold): Hold {
-  return { ...hold, notBefore: new Date(hold.notBefore) };
+function attemptedFromRow(row: AttemptedRow): Attempted {
+  return {
+    revision: row.attempt_revision,
+    holds: row.holds.map((hold) => ({ ...hold, notBefore: new Date(hold.notBefore) })),
+    noValidCount: row.no_valid_count,
+    errorCount: row.error_count,
+  };
 }
 
 // One index scan for each lookup and table, which the limits ask for: as plain joins, tables without statistics, or with many
@@ -72,11 +101,15 @@ export const readChainsStatement = hotStatement({
     now: "timestamptz",
     ...chainColumnTypes,
     holds: "json",
-    holds_revision: "integer",
+    attempt_revision: "integer",
+    no_valid_count: "integer",
+    error_count: "integer",
+    claim: "json",
     ...eventColumnTypes,
   },
   text: (schema, from) => `
-  select clock_timestamp() as now, ${chainColumns(schema)}, a.holds, a.revision as holds_revision, ${EVENT_COLUMNS}
+  select clock_timestamp() as now, ${chainColumns(schema)}, a.holds, a.revision as attempt_revision,
+    a.no_valid_count, a.error_count, k.claim, ${EVENT_COLUMNS}
   from (
     select n, request_id, coalesce(id, (select k.id from ${schema}.chain k where k.key = i.key)) as id
     from ${from}
@@ -84,8 +117,9 @@ export const readChainsStatement = hotStatement({
   ) i
   left join lateral (select * from ${schema}.chain where id = i.id limit 1) c on true
   left join lateral (
-    select holds, revision from ${schema}.chain_attempt where chain_id = c.id and version = c.version limit 1
+    select * from ${schema}.chain_attempt where chain_id = c.id and version = c.version limit 1
   ) a on true
+  left join lateral (${livingClaim(schema, "k.request_id = i.request_id")}) k on true
   left join lateral (
     select * from ${schema}.chain_event where chain_id = i.id and request_id = i.request_id and is_move limit 1
   ) e on true

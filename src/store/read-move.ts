@@ -15,6 +15,18 @@ export async function readMove(
   return row && recordedMoveFromRow(row);
 }
 
+/** A move by the id of its event. */
+export async function readMoveById(
+  { read, schema }: Database,
+  eventId: string,
+): Promise<RecordedMove | undefined> {
+  const [row] = await read<EventRow>(
+    `select ${EVENT_COLUMNS} from ${schema}.chain_event e where e.id = $1 and e.is_move`,
+    [eventId],
+  );
+  return row && recordedMoveFromRow(row);
+}
+
 /** True if an event with this id has been written. */
 export async function isEventWritten({ read, schema }: Database, eventId: string): Promise<boolean> {
   const rows = await read(`select from ${schema}.chain_event where id = $1`, [eventId]);

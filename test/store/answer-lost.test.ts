@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deleteChain, setChainState, updateChain } from "../../src/engine/change-chain.ts";
 import { commitMove } from "../../src/engine/commit-move.ts";
 import { getOrCreateChain } from "../../src/engine/get-or-create-chain.ts";
+import { hastenNothing } from "../../src/engine/hasten.ts";
 import { registerChainType } from "../../src/engine/register-chain-type.ts";
 import { Registry } from "../../src/engine/registry.ts";
 import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
@@ -44,7 +45,9 @@ describe("a commit whose answer is lost", () => {
   test("is found to be our own success", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain, { requestId: "once", requestHash: "h" });
-    const recorded = await losingTheAnswerTo("commit_moves_", () => commitMove(store, registry, move));
+    const recorded = await losingTheAnswerTo("commit_moves_", () =>
+      commitMove({ store, registry, hasten: hastenNothing }, move),
+    );
     expect(recorded.event).toMatchObject({ id: move.eventId, version: 1, finalState: "paid" });
     expect(await listEvents(direct, chain.id, undefined, 10)).toHaveLength(1);
   });
@@ -53,7 +56,7 @@ describe("a commit whose answer is lost", () => {
     const chains = await Promise.all(Array.from({ length: 5 }, () => makeChain(direct)));
     const moves = chains.map((chain) => moveOf(chain));
     const recorded = await losingTheAnswerTo("commit_moves_", () =>
-      Promise.all(moves.map((move) => commitMove(store, registry, move))),
+      Promise.all(moves.map((move) => commitMove({ store, registry, hasten: hastenNothing }, move))),
     );
     expect(recorded.map(({ event }) => event.id)).toEqual(moves.map(({ eventId }) => eventId));
     for (const { id } of chains) expect(await listEvents(direct, id, undefined, 10)).toHaveLength(1);
@@ -62,12 +65,15 @@ describe("a commit whose answer is lost", () => {
   test("is found to be our own success after the chain has moved on", async () => {
     const chain = await makeChain(direct);
     const move = moveOf(chain);
-    const commit = commitMove(store, registry, move);
+    const commit = commitMove({ store, registry, hasten: hastenNothing }, move);
     await commit;
     const paid = await readChain(direct, chain.id);
-    await commitMove(store, registry, moveOf(paid, { transition: "refund", finalState: "new" }));
+    await commitMove(
+      { store, registry, hasten: hastenNothing },
+      moveOf(paid, { transition: "refund", finalState: "new" }),
+    );
     // The same write once more, as after a lost answer: the version is refused, and its own event found.
-    const again = await commitMove(store, registry, move);
+    const again = await commitMove({ store, registry, hasten: hastenNothing }, move);
     expect(again.event.id).toBe(move.eventId);
     expect(again.chainAfter).toMatchObject({ state: "paid", version: 1 });
   });
@@ -87,7 +93,7 @@ describe("a commit whose answer is lost", () => {
   test("a change by hand is made once", async () => {
     const chain = await makeChain(direct);
     await losingTheAnswerTo("'UPDATED', false", () =>
-      updateChain(store, {
+      updateChain(store, registry, {
         ref: { id: chain.id },
         requestedBy: "me",
         reason: "because",
@@ -139,30 +145,45 @@ describe("a commit whose answer is lost", () => {
 test("a loser is told who was faster, and a repetition gets the recorded answer", async () => {
   const chain = await makeChain(direct);
   const move = moveOf(chain, { requestId: "twice", requestHash: "h" });
-  await commitMove(store, registry, move);
-  await expect(commitMove(store, registry, moveOf(chain))).rejects.toMatchObject({
+  await commitMove({ store, registry, hasten: hastenNothing }, move);
+  await expect(commitMove({ store, registry, hasten: hastenNothing }, moveOf(chain))).rejects.toMatchObject({
     reason: "CONCURRENT_TRANSITION",
   });
-  const repeated = await commitMove(store, registry, moveOf(chain, { requestId: "twice", requestHash: "h" }));
+  const repeated = await commitMove(
+    { store, registry, hasten: hastenNothing },
+    moveOf(chain, { requestId: "twice", requestHash: "h" }),
+  );
   expect(repeated.event.id).toBe(move.eventId);
   await expect(
-    commitMove(store, registry, moveOf(chain, { requestId: "twice", requestHash: "other" })),
+    commitMove(
+      { store, registry, hasten: hastenNothing },
+      moveOf(chain, { requestId: "twice", requestHash: "other" }),
+    ),
   ).rejects.toMatchObject({ reason: "REQUEST_ID_REUSED" });
 });
 
 test("a move that loses to an operator or to a new revision is told so", async () => {
   const disabled = await makeChain(direct);
-  await updateChain(store, { ref: { id: disabled.id }, requestedBy: "me", reason: "", disabled: true });
-  await expect(commitMove(store, registry, moveOf(disabled))).rejects.toMatchObject({
+  await updateChain(store, registry, {
+    ref: { id: disabled.id },
+    requestedBy: "me",
+    reason: "",
+    disabled: true,
+  });
+  await expect(
+    commitMove({ store, registry, hasten: hastenNothing }, moveOf(disabled)),
+  ).rejects.toMatchObject({
     reason: "CHAIN_DISABLED",
   });
 
   const chain = await makeChain(direct);
   const older = moveOf(chain, { finalState: "lost", revision: 0 });
-  await expect(commitMove(store, registry, older)).rejects.toMatchObject({ reason: "REVISION_CHANGED" });
+  await expect(commitMove({ store, registry, hasten: hastenNothing }, older)).rejects.toMatchObject({
+    reason: "REVISION_CHANGED",
+  });
 
   await deleteChain(store, { ref: { id: chain.id }, requestedBy: "me", reason: "", force: false });
-  await expect(commitMove(store, registry, moveOf(chain))).rejects.toMatchObject({
+  await expect(commitMove({ store, registry, hasten: hastenNothing }, moveOf(chain))).rejects.toMatchObject({
     reason: "CHAIN_NOT_FOUND",
   });
 });

@@ -37,6 +37,8 @@ function attemptOn(chain: Chain, seconds: number, change: Partial<Attempt> = {})
     attemptId: uuidv7(),
     evaluations: [{ transition: "pay", verdict: "INVALID", errors: [`at ${seconds}`], held: false }],
     holds: [],
+    noValidCount: 1,
+    errorCount: 0,
     time: new Date(Date.UTC(2030, 0, 1, 0, 0, seconds)),
     ...change,
   };
@@ -44,7 +46,7 @@ function attemptOn(chain: Chain, seconds: number, change: Partial<Attempt> = {})
 
 async function kept({ id }: Chain) {
   const [reading] = await readChains(direct, [{ ref: { id }, requestId: "" }]);
-  return { by: (await readAttempt(direct, id))?.requestedBy, holds: reading?.held?.holds };
+  return { by: (await readAttempt(direct, id))?.requestedBy, holds: reading?.attempted?.holds };
 }
 
 describe("what one sidecar writes behind", () => {

@@ -31,7 +31,14 @@ test("a plan made while the tables were empty goes by index when they are full",
     await commitMoves(database, [prepareMove(moveOf(chain, { requestId: "r", requestHash: "h" }))]);
     for (const written of ["at once", "behind"] as const) {
       const attempt = { chainId: chain.id, version: 1, revision: 1, requestedBy: "", requestId: "" };
-      const rest = { attemptId: crypto.randomUUID(), evaluations: [], holds: [], time: new Date() };
+      const rest = {
+        attemptId: crypto.randomUUID(),
+        evaluations: [],
+        holds: [],
+        noValidCount: 1,
+        errorCount: 0,
+        time: new Date(),
+      };
       await keepAttempts(
         database,
         [{ ...attempt, ...rest, result: { outcome: "NO_VALID_TRANSITION" } }],

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { AttemptKeeper } from "../../src/engine/attempt-keeper.ts";
 import { execute } from "../../src/engine/execute.ts";
 import type { ExecuteCommand } from "../../src/engine/execute-command.ts";
+import { hastenNothing } from "../../src/engine/hasten.ts";
 import { Registry } from "../../src/engine/registry.ts";
+import { createCallbackClient } from "../../src/outbound/callback-client.ts";
 import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
 import { createValidatorClient } from "../../src/outbound/validator-client.ts";
 import { createChainStore } from "../../src/store/chain-store.ts";
@@ -14,12 +16,14 @@ import { startGrpcValidator, type ValidatorHost } from "../support/validator-hos
 let database: Database & { url: string };
 let host: ValidatorHost;
 const validators = createValidatorClient({});
+const callbacks = createCallbackClient({});
 beforeAll(async () => {
   database = await openMigratedDatabase();
   host = await startGrpcValidator(() => valid);
 });
 afterAll(async () => {
   await validators.close();
+  await callbacks.close();
   await host.stop();
   await database.close();
 });
@@ -33,7 +37,7 @@ async function sidecarOn(
   const store = createChainStore(reached, 128);
   const attempts = new AttemptKeeper(store, () => undefined);
   const policy = createEndpointPolicy({ allow: [], ownPorts: [], deniedTargets: [] });
-  const parts = { store, registry, validators, policy, attempts };
+  const parts = { store, registry, validators, callbacks, policy, attempts, hasten: hastenNothing };
   return (command) => execute(parts, command, { signal: new AbortController().signal });
 }
 

@@ -67,13 +67,14 @@ export async function readChain(database: Database, id: string): Promise<Chain> 
 export function moveOf(chain: Chain, change: Partial<Move> = {}): Move {
   return {
     eventId: uuidv7(),
-    noteId: uuidv7(),
     chain,
     transition: "pay",
     finalState: "paid",
     revision: 1,
     evaluations: [{ transition: "pay", verdict: "VALID", errors: [], held: false }],
     context: {},
+    callbackContext: {},
+    wakes: false,
     requestedBy: "test",
     requestId: "",
     requestHash: "",

@@ -4,9 +4,12 @@ import {
 } from "../../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
 import type { Chain } from "../../domain/chain.ts";
 import { addChainResources, deleteChain, setChainState, updateChain } from "../../engine/change-chain.ts";
+import { claimFromToken } from "../../engine/claim-token.ts";
 import { execute } from "../../engine/execute.ts";
 import type { ExecuteParts } from "../../engine/execute-command.ts";
+import { resultOfMove } from "../../engine/execute-result.ts";
 import { getChain } from "../../engine/find-chain.ts";
+import { abandonTransition, completeTransition, extendClaim } from "../../engine/finish-claim.ts";
 import { getOrCreateChain } from "../../engine/get-or-create-chain.ts";
 import { listChainEvents } from "../../engine/list-chain-events.ts";
 import { listChains } from "../../engine/list-chains.ts";
@@ -14,10 +17,10 @@ import { readLastAttempt } from "../../engine/read-last-attempt.ts";
 import { attemptToProto } from "../convert/attempt.ts";
 import { chainKeyFromProto, chainRefFromProto, chainToProto } from "../convert/chain.ts";
 import { chainEventToProto } from "../convert/chain-event.ts";
-import { executeCommandFromProto, executeResultToProto } from "../convert/execute.ts";
-import { timeFromProto } from "../convert/time.ts";
+import { claimToProto, executeCommandFromProto, executeResultToProto } from "../convert/execute.ts";
+import { durationFromProto, timeFromProto } from "../convert/time.ts";
 import { versionFromProto } from "../convert/version.ts";
-import { notImplemented, refuseStream, refuseUnary } from "../not-implemented.ts";
+import { refuseStream, refuseUnary } from "../not-implemented.ts";
 import { pageSizeOf, pageToken, placeFromToken, UUID } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
 
@@ -53,7 +56,7 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
 
     async updateChain(request) {
       const paths = request.updateMask?.paths ?? [];
-      const chain = await updateChain(store, {
+      const chain = await updateChain(store, registry, {
         ...byHand(request),
         disabled: paths.includes("disabled") ? request.disabled : undefined,
         nextUpdateTime: paths.includes("next_update_time")
@@ -82,7 +85,6 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
     },
 
     async execute(request, limits) {
-      if (request.claim) throw notImplemented("claims");
       const result = await execute(parts, executeCommandFromProto(request), limits);
       return executeResultToProto(result, isFinal);
     },
@@ -106,10 +108,23 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
       };
     },
 
+    async completeTransition({ token }) {
+      const result = resultOfMove(await completeTransition(parts, claimFromToken(token)));
+      const { chain, transition, event } = executeResultToProto(result, isFinal);
+      return { chain, transition, event };
+    },
+
+    async abandonTransition({ token, errors }) {
+      return { chain: toProto(await abandonTransition(parts, claimFromToken(token), errors)) };
+    },
+
+    async extendClaim({ token, duration }) {
+      const ref = claimFromToken(token);
+      const claim = await extendClaim(parts, ref, durationFromProto(duration));
+      return { claim: { ...claimToProto(claim, ref.chainId), token: "" } };
+    },
+
     importChains: () => refuseUnary("ImportChains"),
-    completeTransition: () => refuseUnary("CompleteTransition"),
-    abandonTransition: () => refuseUnary("AbandonTransition"),
-    extendClaim: () => refuseUnary("ExtendClaim"),
     executeChains: () => refuseStream("ExecuteChains"),
     watchChainEvents: () => refuseStream("WatchChainEvents"),
   });

@@ -2,10 +2,12 @@ import { type Migration, Migrator } from "@mikro-orm/migrations";
 import { type Constructor, type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import { hotStatements } from "../hot-statements.ts";
 import { Migration0001Core } from "./migration-0001-core.ts";
+import { Migration0002Effects } from "./migration-0002-effects.ts";
 import { neededMigrations } from "./needed-migrations.ts";
 
 const migrations: Record<(typeof neededMigrations)[number], Constructor<Migration>> = {
   "0001-core": Migration0001Core,
+  "0002-effects": Migration0002Effects,
 };
 
 export interface RunMigrationsOptions {

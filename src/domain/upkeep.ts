@@ -1,0 +1,15 @@
+import { type ChainType, isFinal } from "./chain-type.ts";
+
+/** What becomes of a chain by itself from a state on. */
+export interface Upkeep {
+  /** A sidecar goes on with it as soon as it is due (R23). */
+  readonly wakes: boolean;
+  /** So long after it came there, retention has something to delete of it. */
+  readonly purgeAfterMs?: number | undefined;
+}
+
+export function upkeepIn(chainType: ChainType, state: string): Upkeep {
+  if (!isFinal(chainType, state)) return { wakes: chainType.autoExecute !== undefined };
+  const { deleteEventsAfterMs, forgetAfterMs } = chainType.retention ?? {};
+  return { wakes: false, purgeAfterMs: deleteEventsAfterMs ?? forgetAfterMs };
+}
