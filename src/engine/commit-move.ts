@@ -11,10 +11,10 @@ import type { ChainReading } from "../store/read-chains.ts";
 import { readMove } from "../store/read-move.ts";
 import type { ExecuteParts } from "./execute-command.ts";
 import { chainNotFound } from "./find-chain.ts";
+import { claimExpired, concurrentTransition, disabledMeanwhile } from "./lost-guard.ts";
 import type { Registry } from "./registry.ts";
 import { repeatedMove } from "./repeated-move.ts";
 import { settle } from "./settle.ts";
-import { claimExpired } from "./take-claim.ts";
 
 /**
  * Commits a decided transition exactly once (R10, R11), or throws the Refusal that tells why it could not.
@@ -89,20 +89,6 @@ async function refuseIfLost(
     );
   }
   return undefined;
-}
-
-export function concurrentTransition({ id, version }: Chain, now: number): Refusal {
-  return new Refusal(
-    "CONCURRENT_TRANSITION",
-    `Chain ${id} moved from version ${version} to ${now} meanwhile. Nothing was done; read it and decide anew.`,
-    { metadata: { chain_id: id, version: String(now), judged_version: String(version) } },
-  );
-}
-
-export function disabledMeanwhile(chain_id: string): Refusal {
-  return new Refusal("CHAIN_DISABLED", `Chain ${chain_id} was disabled meanwhile. Nothing was done.`, {
-    metadata: { chain_id },
-  });
 }
 
 function recordedMove(

@@ -15,9 +15,9 @@ import { readMoveById } from "../store/read-move.ts";
 import { commitMove } from "./commit-move.ts";
 import type { ExecuteParts } from "./execute-command.ts";
 import { getChain } from "./find-chain.ts";
+import { claimExpired } from "./lost-guard.ts";
 import { prepareMove } from "./prepare-move.ts";
 import { settle } from "./settle.ts";
-import { claimExpired } from "./take-claim.ts";
 
 /** What the holder of a claim needs: the callback has been called by itself. */
 type ClaimParts = Pick<ExecuteParts, "store" | "registry" | "hasten">;

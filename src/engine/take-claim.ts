@@ -5,8 +5,8 @@ import type { DecidedTransition } from "../domain/decided-transition.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import { readClaim } from "../store/end-claim.ts";
-import { concurrentTransition, disabledMeanwhile } from "./commit-move.ts";
 import { chainNotFound } from "./find-chain.ts";
+import { concurrentTransition, disabledMeanwhile } from "./lost-guard.ts";
 import { newId } from "./new-id.ts";
 import { repeatedClaim, repeatedMove } from "./repeated-move.ts";
 import { settle } from "./settle.ts";
@@ -50,13 +50,4 @@ export function takeClaim(
 
 async function isOurs({ database }: ChainStore, chainId: string, claimId: string): Promise<boolean> {
   return (await readClaim(database, { chainId, claimId })) !== undefined;
-}
-
-/** The claim is over: nobody can tell any more under it that anything is to be committed. */
-export function claimExpired(chainId: string): Refusal {
-  return new Refusal(
-    "CLAIM_EXPIRED",
-    `The claim on chain ${chainId} is over, and nothing was moved under it. Execute the chain again, with a longer claim_duration or ExtendClaim if there was too little time.`,
-    { metadata: { chain_id: chainId } },
-  );
 }
