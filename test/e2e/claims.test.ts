@@ -113,9 +113,7 @@ describe.each(listeners)("over %s", (listener) => {
         ...(seconds && { duration: { seconds } }),
       });
       expect(extended).toMatchObject({ token: "", fencingToken: answer.claim?.fencingToken });
-      return (
-        timestampDate(extended?.expireTime ?? ({ seconds: 0n, nanos: 0 } as never)).getTime() - Date.now()
-      );
+      return timestampMs(extended?.expireTime ?? timestampNow()) - Date.now();
     };
     expect(await expiry(3600n)).toBeGreaterThan(3_590_000);
     expect(await expiry()).toBeLessThan(2_500);
@@ -173,7 +171,7 @@ describe.each(listeners)("over %s", (listener) => {
   test.each([
     ["empty", "", Code.InvalidArgument, "INVALID_REQUEST"],
     ["too short", "x", Code.InvalidArgument, "INVALID_REQUEST"],
-    ["of no ids", Buffer.alloc(32, 0xff).toString("base64url"), Code.InvalidArgument, "INVALID_REQUEST"],
+    ["of no ids", Buffer.alloc(32, 0xee).toString("base64url"), Code.InvalidArgument, "INVALID_REQUEST"],
     ["with bits to spare", "a".repeat(43), Code.InvalidArgument, "INVALID_REQUEST"],
     ["of nobody's claim", Buffer.alloc(32).toString("base64url"), Code.Aborted, "CLAIM_EXPIRED"],
   ])("a forged token (%s) moves nothing", async (_, token, code, reason) => {
