@@ -13,6 +13,8 @@ export interface Failure<Reason extends string = CallFailureReason> {
   readonly mayRepeat: boolean;
   /** The request may have been received, and the peer did not say that nothing came of it. */
   readonly mayBeDone: boolean;
+  /** How long the peer wants to be left alone, if it says so. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export function failure<Reason extends string>(
