@@ -46,7 +46,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // undici takes what it has begun to send for unsent in some cases.
+    // undici puts requests back into its queue after some ends of a connection. None is known to hit one that was begun, but
+    // whether an effect happens twice must not hang on that.
     const isAgain = this.#heard.isSent && !this.#terms.isRepeatable;
     if (this.#isOver || isAgain) {
       controller.abort(new Error("the request must not be sent"));
