@@ -1,8 +1,12 @@
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Outcome } from "../../gen/ts/dispatcher/v1/evaluation_pb.ts";
 import { type Clients, expectRefusal } from "../support/client.ts";
 import { byId, makeParcels, movesOf, type ParcelStates, parcelType, stateOf } from "../support/parcels.ts";
+import { startSidecar } from "../support/sidecar.ts";
 import { startTwoSidecars, type TwoSidecars, unique } from "../support/two-sidecars.ts";
 
 let started: TwoSidecars;
@@ -25,7 +29,8 @@ async function sentParcels(count: number): Promise<{ name: string; ids: string[]
   return { name, ids, id: ids[0] ?? "" };
 }
 
-const currentOf = async (name: string) => Number((await one.registry.getChainType({ name })).currentRevision);
+const currentOf = async (name: string, { registry } = one) =>
+  Number((await registry.getChainType({ name })).currentRevision);
 
 describe("a state that a new revision maps", () => {
   test("is in the plan, and its chains go to the one that replaces it, without anybody touching them", async () => {
@@ -97,6 +102,7 @@ describe("a state that a new revision maps", () => {
     const { name, id } = await sentParcels(1);
     const { claim } = await one.dispatcher.execute({ chain: byId(id), claim: true });
     await one.registry.registerChainType({ chainType: parcel(name, posted) });
+    await expect.poll(() => currentOf(name, two)).toBe(2);
     await two.dispatcher.abandonTransition({ token: claim?.token ?? "" });
     expect((await two.dispatcher.execute({ chain: byId(id) })).outcome).toBe(Outcome.TRANSITIONED);
     expect(await movesOf(one, id)).toEqual([
@@ -195,4 +201,35 @@ describe("going back", () => {
       current: { revision: 1n },
     });
   });
+});
+
+test("the registry file maps states as the RPC does", async () => {
+  const name = unique("parcel");
+  const folder = await mkdtemp(join(tmpdir(), "dispatcher-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "types.yaml");
+  const write = async (sent: string, more = "") => {
+    await writeFile(
+      `${path}.new`,
+      `chainTypes:
+  - name: ${name}
+    validator: {url: "${started.host.url}"}
+    transitions:
+      - {name: send, finalState: ${sent}}
+      - {name: sign, finalState: done}
+    states:
+      - {name: new, transitions: [send]}
+      - {name: ${sent}, transitions: [sign]}
+${more}`,
+    );
+    await rename(`${path}.new`, path);
+  };
+  await write("sent");
+  const { databaseUrl } = started;
+  const sidecar = await startSidecar({ databaseUrl, env: { DISPATCHER_CONFIG: path } });
+  onTestFinished(async () => void (await sidecar.stop()));
+  const [id = ""] = await makeParcels(one, name, 1, 1);
+  await write("posted", "      - {name: sent, replacedBy: posted}\n");
+  await expect.poll(() => stateOf(one, id)).toBe("posted");
+  expect(await movesOf(one, id)).toEqual(["TRANSITIONED new -> sent @1", "MIGRATED sent -> posted @2"]);
 });
