@@ -56,11 +56,11 @@ export async function registerChainType(
     const answer = { created: !stored, removedStates: removed };
     if (validateOnly) return { ...answer, current: stored ?? { ...next, revision: 0 } };
     refuseStatesInUse(chainType.name, removed);
-    const current = { ...next, mappedStates };
-    if (stored) await registration.makeCurrent(current);
-    const made = stored ? current : await registration.addRevision(chainType, hash, mappedStates);
+    const current = stored
+      ? await registration.makeCurrent(stored, mappedStates)
+      : await registration.addRevision(chainType, hash, mappedStates);
     await registration.raiseVersion();
-    return { ...answer, current: made };
+    return { ...answer, current };
   });
   await registry.refreshSoon();
   return registered;

@@ -155,7 +155,7 @@ export class Registration {
     mappedStates: CurrentRevision["mappedStates"] = new Map(),
   ): Promise<CurrentRevision> {
     const revision = 1 + (await this.#em.count(ChainTypeRevisionEntity, { chainType: chainType.name }));
-    await this.makeCurrent({ chainType, revision, mappedStates });
+    await this.#putChainType({ chainType, revision }, mappedStates);
     await this.#em.insert(ChainTypeRevisionEntity, {
       chainType: chainType.name,
       revision,
@@ -170,17 +170,12 @@ export class Registration {
     return { ...revisionFromEntity(row), mappedStates };
   }
 
-  async makeCurrent({
-    chainType,
-    revision,
-    mappedStates,
-  }: Pick<CurrentRevision, "chainType" | "revision" | "mappedStates">): Promise<void> {
-    await this.#em.upsert(ChainTypeEntity, {
-      name: chainType.name,
-      currentRevision: revision,
-      states: [...statesOf(chainType), ...mappedStates.keys()],
-      mappedStates: [...mappedStates],
-    });
+  async makeCurrent(
+    stored: ChainTypeRevision,
+    mappedStates: CurrentRevision["mappedStates"],
+  ): Promise<CurrentRevision> {
+    await this.#putChainType(stored, mappedStates);
+    return { ...stored, mappedStates };
   }
 
   async deleteChainType(name: string): Promise<boolean> {
@@ -227,6 +222,18 @@ export class Registration {
     return kind === "validator"
       ? this.#em.nativeDelete(ValidatorEndpointEntity, where)
       : this.#em.nativeDelete(CallbackEndpointEntity, where);
+  }
+
+  async #putChainType(
+    { chainType, revision }: Pick<ChainTypeRevision, "chainType" | "revision">,
+    mappedStates: CurrentRevision["mappedStates"],
+  ): Promise<void> {
+    await this.#em.upsert(ChainTypeEntity, {
+      name: chainType.name,
+      currentRevision: revision,
+      states: [...statesOf(chainType), ...mappedStates.keys()],
+      mappedStates: [...mappedStates],
+    });
   }
 
   get #schema(): string {

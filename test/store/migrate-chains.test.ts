@@ -86,7 +86,7 @@ async function timesOf({ id }: Chain) {
     purge: string | null;
     fence: string;
   }>(
-    `select next_update_time = '2100-01-01' as due, wake_time = coalesce(next_update_time, update_time) as wake,
+    `select next_update_time = '2100-01-01' as due, abs(extract(epoch from wake_time - coalesce(next_update_time, update_time))) < 1 as wake,
        round(extract(epoch from purge_time - update_time)) as purge, fence
      from dispatcher.chain where id = $1`,
     [id],
