@@ -25,6 +25,7 @@ import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
+import { startChainMigration } from "./workers/migrate-chains.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 
 export interface App {
@@ -113,6 +114,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
   let refresh: Loop | undefined;
+  let migration: Loop | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
@@ -123,6 +125,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         if (error === undefined) log.info("the database is reached again");
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
+    });
+    migration = startChainMigration(parts, {
+      onMigrated: (chains) =>
+        log.info({ chains }, "chains were migrated to the current revision of their type"),
+      onError: (error) => log.warn({ err: error }, "chains could not be migrated; trying again"),
     });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
@@ -137,7 +144,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await refresh?.stop();
+    await Promise.all([refresh?.stop(), migration?.stop()]);
   });
   acquired.defer(async () => {
     await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);

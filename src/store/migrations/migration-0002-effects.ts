@@ -1,6 +1,6 @@
 import { Migration } from "@mikro-orm/migrations";
 
-/** Effects and time: claims, the outbox, wake-ups, places in the stream of events, and what retention needs. */
+/** Effects and time: claims, the outbox, wake-ups, mapped states, places in the stream of events, and what retention needs. */
 export class Migration0002Effects extends Migration {
   override readonly name = "0002-effects";
 
@@ -81,6 +81,9 @@ const statements = (schema: string): string[] => [
    )`,
   `create index outbox_due on ${schema}.outbox_message (chain_type, transition, next_attempt_time) where state = 'PENDING'`,
   `create index outbox_by_state on ${schema}.outbox_message (state, create_time, chain_id, version)`,
+
+  // Pairs of a state that the current revision lacks and the one that its chains are migrated to (R26).
+  `alter table ${schema}.chain_type add column mapped_states json not null default '[]'`,
 
   // Places in the stream are given after the commit (R14; a counter in the commit would make all commits wait for each other).
   `alter table ${schema}.chain_event add column position bigint`,

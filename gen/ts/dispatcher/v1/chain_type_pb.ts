@@ -167,8 +167,8 @@ export type State = Message<"dispatcher.v1.State"> & {
   transitions: string[];
 
   /**
-   * State of this revision that takes the place of this one, which was removed: chains that stand here are migrated.
-   * Empty: the state is a normal one.
+   * State of this revision that takes the place of this one, which was removed: chains that stand here are migrated, now and
+   * under later revisions too, until one of them has a state of this name again. Empty: the state is a normal one.
    *
    * @generated from field: string replaced_by = 3;
    */
