@@ -9,8 +9,8 @@ import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
 import { type ChainStore, createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { listEvents } from "../../src/store/list-events.ts";
-import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 import { makeChain, moveOf, openMigratedDatabase, orderType, readChain } from "../support/store.ts";
+import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 
 let direct: Database & { url: string };
 let proxy: WireProxy;

@@ -7,8 +7,8 @@ import { keepAttempts, readAttempt } from "../../src/store/attempts.ts";
 import { createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { readChains } from "../../src/store/read-chains.ts";
-import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 import { makeChain, openMigratedDatabase } from "../support/store.ts";
+import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 
 let direct: Database & { url: string };
 let proxy: WireProxy;

@@ -17,8 +17,8 @@ import {
 } from "../../src/store/migrate-chains.ts";
 import { register } from "../../src/store/registry-store.ts";
 import { migrateStrandedChains } from "../../src/workers/migrate-chains.ts";
-import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { makeChain, moveOf, openMigratedDatabase, orderType, readChain } from "../support/store.ts";
+import { startWireProxy } from "../support/wire-proxy.ts";
 
 /** `paid` is called `settled` by now. */
 const renamed: ChainType = {
@@ -249,7 +249,7 @@ describe("whoever touches a chain takes it out of its mapped state first", () =>
 
   test("one whose answer is lost finds that it has been done", async () => {
     const chain = await paidChain();
-    const proxy = await startCuttingProxy(database.url);
+    const proxy = await startWireProxy(database.url);
     onTestFinished(() => proxy.close());
     const reached = await openDatabase({ url: proxy.url, schema: "dispatcher", poolSize: 2, direct: false });
     onTestFinished(() => reached.close());
