@@ -96,7 +96,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   };
 
   const pipeline = createPipeline({
-    services: [dispatcherService(parts), registryService(parts), operationsService()],
+    services: [dispatcherService(parts, log), registryService(parts), operationsService()],
     gate: () => readiness.gate(),
     log,
     metrics,
