@@ -26,6 +26,7 @@ import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
+import { Retention, startRetention } from "./workers/retention.ts";
 
 export interface App {
   /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
@@ -113,6 +114,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
   let refresh: Loop | undefined;
+  let retention: Loop | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
@@ -123,6 +125,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         if (error === undefined) log.info("the database is reached again");
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
+    });
+    retention = startRetention(new Retention(database, registry), {
+      onPurged: ({ pruned, forgotten, events, messages }) =>
+        log.debug({ pruned, forgotten, events, messages }, "retention deleted of final chains"),
+      onError: (error) => log.warn({ err: error }, "retention failed; trying again in a minute"),
     });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
@@ -137,7 +144,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await refresh?.stop();
+    await Promise.all([refresh?.stop(), retention?.stop()]);
   });
   acquired.defer(async () => {
     await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);

@@ -96,7 +96,6 @@ function refuseProblems({ name }: ChainType, problems: readonly FieldProblem[]):
 function refuseUndelivered(chainType: ChainType, makeCurrent: boolean): void {
   const asked = {
     auto_execute: chainType.autoExecute !== undefined,
-    retention: chainType.retention !== undefined,
     replaced_by: chainType.states.some(({ replacedBy }) => replacedBy),
     make_current: makeCurrent,
   };
