@@ -1490,7 +1490,7 @@ export const DispatcherService: GenService<{
   },
   /**
    * ListChainEvents returns a chain's history in the order of its versions, notes after the move that they saw. Works for a
-   * deleted chain's id too. Errors: NOT_FOUND (CHAIN_NOT_FOUND), INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+   * deleted chain's id too. Of a final chain whose events `retention` has deleted it returns what is left, most often nothing. Errors: NOT_FOUND (CHAIN_NOT_FOUND), INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
    *
    * @generated from rpc dispatcher.v1.DispatcherService.ListChainEvents
    */
