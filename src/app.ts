@@ -24,6 +24,7 @@ import { registryService } from "./rpc/services/registry.ts";
 import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
+import { addStuckGauges } from "./stuck-gauges.ts";
 import type { Loop } from "./workers/loop.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 import { Retention, startRetention } from "./workers/retention.ts";
@@ -74,6 +75,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => database.close());
   const store = createChainStore(database, config.batchSize);
   const registry = new Registry(database);
+  addStuckGauges(metrics, database, registry);
   const policy = createEndpointPolicy({
     allow: config.endpointAllow,
     ownPorts: [grpcAddress, httpAddress, operationsAddress].flatMap(portOf),
@@ -97,7 +99,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   };
 
   const pipeline = createPipeline({
-    services: [dispatcherService(parts, log), registryService(parts), operationsService()],
+    services: [dispatcherService(parts, log), registryService(parts), operationsService(parts)],
     gate: () => readiness.gate(),
     log,
     metrics,
@@ -114,7 +116,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
   let refresh: Loop | undefined;
-  let retention: Loop | undefined;
+  let retention: Pick<Loop, "stop"> | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);

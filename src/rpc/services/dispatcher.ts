@@ -24,7 +24,7 @@ import { executeChainsCommandFromProto, sweepStepToProto } from "../convert/exec
 import { durationFromProto, timeFromProto } from "../convert/time.ts";
 import { versionFromProto } from "../convert/version.ts";
 import { refuseStream, refuseUnary } from "../not-implemented.ts";
-import { pageSizeOf, pageToken, placeFromToken, UUID } from "../page-token.ts";
+import { pageSizeOf, pageToken, placeFromToken, TIME, UUID } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
 
 export function dispatcherService(parts: ExecuteParts, log: Log): MountedService {
@@ -139,9 +139,8 @@ export function dispatcherService(parts: ExecuteParts, log: Log): MountedService
   });
 }
 
-/** As PostgreSQL writes a time; empty where the list does not go by time. */
-const DUE_TIME =
-  /^(|-infinity|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?[+-]\d\d(:\d\d)?)$/;
+/** Empty where the list does not go by time. */
+const DUE_TIME = new RegExp(`^$|${TIME.source}`);
 
 function byHand(request: {
   readonly chain?: Parameters<typeof chainRefFromProto>[0] | undefined;
