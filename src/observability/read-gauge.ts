@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { Gauge, type Registry } from "prom-client";
 
 export interface ReadGaugeOptions {
@@ -33,18 +34,8 @@ export function addReadGauge(registry: Registry, { name, help, read }: ReadGauge
           },
         );
       }
-      await orLater(reading);
+      await Promise.race([reading, setTimeout(PATIENCE_MS, undefined, { ref: false })]);
       this.set(value);
     },
-  });
-}
-
-function orLater(reading: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PATIENCE_MS);
-    reading.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
   });
 }
