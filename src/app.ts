@@ -21,12 +21,12 @@ import { createPipeline } from "./rpc/pipeline.ts";
 import { dispatcherService } from "./rpc/services/dispatcher.ts";
 import { operationsService } from "./rpc/services/operations.ts";
 import { registryService } from "./rpc/services/registry.ts";
+import { startWorkers } from "./start-workers.ts";
 import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
+import { addStuckGauges } from "./stuck-gauges.ts";
 import type { Loop } from "./workers/loop.ts";
-import { startChainMigration } from "./workers/migrate-chains.ts";
-import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 
 export interface App {
   /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
@@ -74,6 +74,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => database.close());
   const store = createChainStore(database, config.batchSize);
   const registry = new Registry(database);
+  addStuckGauges(metrics, database, registry);
   const policy = createEndpointPolicy({
     allow: config.endpointAllow,
     ownPorts: [grpcAddress, httpAddress, operationsAddress].flatMap(portOf),
@@ -97,7 +98,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   };
 
   const pipeline = createPipeline({
-    services: [dispatcherService(parts), registryService(parts), operationsService()],
+    services: [dispatcherService(parts, log), registryService(parts), operationsService(parts)],
     gate: () => readiness.gate(),
     log,
     metrics,
@@ -113,24 +114,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
-  let refresh: Loop | undefined;
-  let migration: Loop | undefined;
+  let workers: Pick<Loop, "stop"> | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
-    refresh = startRegistryRefresh(registry, {
-      onLook: (error) => {
-        if (!readiness.databaseLooked(error)) return;
-        if (error === undefined) log.info("the database is reached again");
-        else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
-      },
-    });
-    migration = startChainMigration(parts, {
-      onMigrated: (chains) =>
-        log.info({ chains }, "chains were migrated to the current revision of their type"),
-      onError: (error) => log.warn({ err: error }, "chains could not be migrated; trying again"),
-    });
+    workers = startWorkers(parts, { readiness, log });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -144,7 +133,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await Promise.all([refresh?.stop(), migration?.stop()]);
+    await workers?.stop();
   });
   acquired.defer(async () => {
     await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
