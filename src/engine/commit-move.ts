@@ -1,4 +1,3 @@
-import type { Chain } from "../domain/chain.ts";
 import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
 import { statesOf } from "../domain/chain-type.ts";
 import { claimed } from "../domain/decide.ts";
