@@ -23,9 +23,11 @@ import { operationsService } from "./rpc/services/operations.ts";
 import { registryService } from "./rpc/services/registry.ts";
 import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
+import { isUnavailable } from "./store/database-error.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
+import { type RunningScheduler, startScheduler } from "./workers/scheduler.ts";
 
 export interface App {
   /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
@@ -113,6 +115,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
   let refresh: Loop | undefined;
+  let scheduler: RunningScheduler | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
@@ -124,6 +127,19 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
     });
+    if (config.schedulerConcurrency > 0)
+      scheduler = startScheduler(parts, {
+        concurrency: config.schedulerConcurrency,
+        observe: {
+          onTaken: (lateMs) => metrics.chainTaken(lateMs / 1000),
+          onExecuted: (outcome) => metrics.takenChainExecuted(outcome),
+          onError: (error) => {
+            // An unreachable database is told by the look at the registry.
+            if (!isUnavailable(error))
+              log.error({ err: error }, "due chains cannot be executed as they should");
+          },
+        },
+      });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -138,9 +154,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     ending.abort();
     await following;
     await refresh?.stop();
+    await scheduler?.stop(0);
   });
   acquired.defer(async () => {
-    await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
+    const graceMs = config.shutdownGraceMs;
+    await Promise.all([grpc.stop(graceMs), http.stop(graceMs), scheduler?.stop(graceMs)]);
     await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
   });
 

@@ -95,7 +95,6 @@ function refuseProblems({ name }: ChainType, problems: readonly FieldProblem[]):
 /** What this version would silently not do is refused, rather than stored and ignored. */
 function refuseUndelivered(chainType: ChainType, makeCurrent: boolean): void {
   const asked = {
-    auto_execute: chainType.autoExecute !== undefined,
     retention: chainType.retention !== undefined,
     replaced_by: chainType.states.some(({ replacedBy }) => replacedBy),
     make_current: makeCurrent,

@@ -1,9 +1,11 @@
 import { LEASE_MS } from "../domain/execute-limits.ts";
 import type { Database } from "./database.ts";
+import { guarded } from "./guarded.ts";
 import { batchOf, hotStatement } from "./hot-statement.ts";
 
 export interface DueChain {
   readonly id: string;
+  readonly chainType: string;
   /** So long after its wake-up it was taken, by the database's clock. */
   readonly lateMs: number;
 }
@@ -19,23 +21,25 @@ export interface TakenDue {
  * Takes up to so many of the due chains of these types, so that no other sidecar takes them for LEASE_MS: a lease, no claim
  * and no version, so that whoever wants executes them all the same, and a crash costs no more than the lease (R23). One that
  * is not to be executed yet, whatever woke it, or that is claimed, is not taken: it sleeps until then.
+ *
+ * Throws a Refusal DATABASE_UNAVAILABLE, also where the answer was lost: what was taken then costs the lease as well.
  */
 export async function takeDue(
   database: Database,
   chainTypes: readonly string[],
   most: number,
 ): Promise<TakenDue> {
-  const rows = await database.query<Row>(takeDueStatement.callIn(database.schema), [
-    batchOf(chainTypes.map((chain_type) => JSON.stringify({ chain_type, most }))),
-  ]);
-  const chains = rows.flatMap(({ id, late_ms, is_taken }) =>
-    id !== null && is_taken ? [{ id, lateMs: late_ms }] : [],
+  const asked = batchOf(chainTypes.map((chain_type) => JSON.stringify({ chain_type, most })));
+  const rows = await guarded(() => database.query<Row>(takeDueStatement.callIn(database.schema), [asked]));
+  const chains = rows.flatMap(({ id, chain_type, late_ms, is_taken }) =>
+    id !== null && is_taken ? [{ id, chainType: chain_type, lateMs: late_ms }] : [],
   );
   return { chains, nextInMs: rows[0]?.next_in_ms ?? undefined };
 }
 
 interface Row {
   readonly id: string | null;
+  readonly chain_type: string;
   readonly late_ms: number;
   readonly is_taken: boolean | null;
   readonly next_in_ms: number | null;
@@ -49,7 +53,13 @@ const MOST_LOCKED = 256;
 export const takeDueStatement = hotStatement({
   name: "take_due",
   input: { chain_type: "text", most: "integer" },
-  output: { id: "uuid", late_ms: "double precision", is_taken: "boolean", next_in_ms: "double precision" },
+  output: {
+    id: "uuid",
+    chain_type: "text",
+    late_ms: "double precision",
+    is_taken: "boolean",
+    next_in_ms: "double precision",
+  },
   text: (schema, from) => `
   with asked as materialized (select i.chain_type, i.most, now from ${from}, clock_timestamp() as now),
   found as materialized (
@@ -74,7 +84,7 @@ export const takeDueStatement = hotStatement({
     update ${schema}.chain c
     set wake_time = coalesce(h.sleeps_until, clock_timestamp() + interval '${LEASE_MS} milliseconds')
     from held h where c.id = h.id
-    returning c.id, h.wake_time, h.now, h.sleeps_until
+    returning c.id, c.chain_type, h.wake_time, h.now, h.sleeps_until
   ),
   next as (
     select case when (select count(*) from held) >= (select max(most) from asked) then 0 else (
@@ -86,8 +96,8 @@ export const takeDueStatement = hotStatement({
       ) s
     ) end as in_ms
   )
-  select t.id, extract(epoch from t.now - t.wake_time)::double precision * 1000, t.sleeps_until is null,
-    next.in_ms::double precision
+  select t.id, t.chain_type, extract(epoch from t.now - t.wake_time)::double precision * 1000,
+    t.sleeps_until is null, next.in_ms::double precision
   from next left join taken t on true
   order by t.wake_time`,
 });

@@ -112,7 +112,6 @@ describe("revisions", () => {
   });
 
   test.each([
-    ["auto_execute", { autoExecute: {} }],
     ["retention", { retention: { deleteEventsAfter: { seconds: 7200n } } }],
   ])("what this version would not carry out is refused: %s", async (what, part) => {
     const cycleFree = { ...letter(unique("later")), ...part };
