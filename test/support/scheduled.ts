@@ -10,11 +10,11 @@ import type { Sidecar } from "./sidecar.ts";
 /** A database in which sidecars execute chains by themselves, seen from behind. */
 export interface Scheduled {
   readonly databaseUrl: string;
-  readonly database: pg.Client;
+  readonly database: pg.Pool;
   /** Makes a chain; `due` says that it needs nobody to go on: as if its creator had died and the lease were over. */
   makeChain(clients: Clients, chainType: string, options?: { readonly due: boolean }): Promise<string>;
-  /** As if the lease on the chain were over. */
-  endLease(id: string): Promise<void>;
+  /** As if the lease on these chains were over. */
+  endLease(...ids: readonly string[]): Promise<void>;
   /** The history, notes left out. */
   moves(id: string): Promise<MadeMove[]>;
   /** Resolves when the chain stands in that state, with its moves. */
@@ -34,8 +34,7 @@ export interface MadeMove {
 
 export async function openScheduled(): Promise<Scheduled> {
   const databaseUrl = await createTestDatabase();
-  const database = new pg.Client({ connectionString: databaseUrl });
-  await database.connect();
+  const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
 
   const moves = async (id: string) => {
     const { rows } = await database.query<MadeMove>(
@@ -46,11 +45,11 @@ export async function openScheduled(): Promise<Scheduled> {
     );
     return rows;
   };
-  const endLease = async (id: string) => {
-    await database.query("update dispatcher.chain set wake_time = wake_time - $2::interval where id = $1", [
-      id,
-      `${LEASE_MS} milliseconds`,
-    ]);
+  const endLease = async (...ids: readonly string[]) => {
+    await database.query(
+      "update dispatcher.chain set wake_time = wake_time - $2::interval where id = any($1)",
+      [ids, `${LEASE_MS} milliseconds`],
+    );
   };
   return {
     databaseUrl,
