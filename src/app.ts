@@ -28,6 +28,7 @@ import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 import { type RunningScheduler, startScheduler } from "./workers/scheduler.ts";
+import { startUpkeep } from "./workers/upkeep.ts";
 
 export interface App {
   /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
@@ -115,6 +116,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
   let refresh: Loop | undefined;
+  let upkeep: Loop | undefined;
   let scheduler: RunningScheduler | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
@@ -127,17 +129,23 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
     });
+    const onWorkerError = (error: unknown) => {
+      // An unreachable database is told by the look at the registry.
+      if (!isUnavailable(error)) log.error({ err: error }, "chains are not looked after as they should be");
+    };
+    upkeep = startUpkeep(database, registry, {
+      onRun: ({ chains }) => {
+        if (chains > 0) log.info({ chains }, "chains are in line with new revisions of their types");
+      },
+      onError: onWorkerError,
+    });
     if (config.schedulerConcurrency > 0)
       scheduler = startScheduler(parts, {
         concurrency: config.schedulerConcurrency,
         observe: {
           onTaken: (lateMs) => metrics.chainTaken(lateMs / 1000),
           onExecuted: (outcome) => metrics.takenChainExecuted(outcome),
-          onError: (error) => {
-            // An unreachable database is told by the look at the registry.
-            if (!isUnavailable(error))
-              log.error({ err: error }, "due chains cannot be executed as they should");
-          },
+          onError: onWorkerError,
         },
       });
     const { registryFile } = config;
@@ -154,6 +162,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     ending.abort();
     await following;
     await refresh?.stop();
+    await upkeep?.stop();
     await scheduler?.stop(0);
   });
   acquired.defer(async () => {

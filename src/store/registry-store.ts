@@ -134,6 +134,7 @@ export class Registration {
   /** Makes it current. Revisions are never deleted alone, so that their count is the newest's number. */
   async addRevision(chainType: ChainType, contentHash: string): Promise<ChainTypeRevision> {
     const revision = 1 + (await this.#em.count(ChainTypeRevisionEntity, { chainType: chainType.name }));
+    await this.leaveCurrent(chainType.name);
     await this.#em.upsert(ChainTypeEntity, {
       name: chainType.name,
       currentRevision: revision,
@@ -151,6 +152,17 @@ export class Registration {
       revision,
     });
     return revisionFromEntity(row);
+  }
+
+  /**
+   * To be called before another revision becomes current. Chains that were not all in line with the one that is left may be
+   * as any revision before left them.
+   */
+  async leaveCurrent(name: string): Promise<void> {
+    await this.#em.execute(
+      "update ??.chain_type set upkeep_revision = 0 where name = ? and upkeep_revision <> current_revision",
+      [this.#schema, name],
+    );
   }
 
   async deleteChainType(name: string): Promise<boolean> {

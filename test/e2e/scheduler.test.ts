@@ -9,6 +9,7 @@ import { type Sidecar, startSidecar } from "../support/sidecar.ts";
 import { startGrpcValidator, startHttpValidator, type ValidatorHost } from "../support/validator-host.ts";
 
 const invalid = { verdict: Verdict.INVALID, errors: ["not now"] };
+const delay = { seconds: 3600n };
 const seconds = (count: number) => ({ seconds: BigInt(count) });
 
 let scheduled: Scheduled;
@@ -72,10 +73,12 @@ test("a chain waits for its delay and for the time that its validator names, and
     ...(transition === "named" && { nextUpdateTime: timestampFromMs(Date.now() + 1_300) }),
   }));
   const waiting = line("waiting", clocked.url, "delayed", "named", "done");
-  const delay = { seconds: 1n, nanos: 500_000_000 };
+  const short = { seconds: 1n, nanos: 500_000_000 };
   await register({
     ...waiting,
-    transitions: waiting.transitions.map((each) => (each.name === "delayed" ? { ...each, delay } : each)),
+    transitions: waiting.transitions.map((each) =>
+      each.name === "delayed" ? { ...each, delay: short } : each,
+    ),
   });
   const id = await scheduled.makeChain(clients, "waiting");
   const moves = await scheduled.reaches(id, "done");
@@ -169,4 +172,22 @@ test("chains of a type without a validator wait for one, and for no longer", asy
   expect(await scheduled.wakesIn(id)).toBeLessThan(0);
   await clients.registry.registerValidator({ chainType: "orphan", endpoint: host.url });
   await scheduled.reaches(id, "done");
+});
+
+test("a new revision switches the scheduler on for chains that are there already, and off again", async () => {
+  const letter = line("switched", host.url, "sent", "received", "done");
+  const gated = {
+    ...letter,
+    transitions: letter.transitions.map((each) => (each.name === "received" ? { ...each, delay } : each)),
+  };
+  await register({ ...gated, autoExecute: undefined });
+  const id = await scheduled.makeChain(clients, "switched", { due: false });
+  expect(await scheduled.wakesIn(id)).toBeNull();
+  await register(gated);
+  await scheduled.reaches(id, "received");
+  expect(await scheduled.wakesIn(id)).toBeGreaterThan(0);
+  // Without the delay it would be the first definition, which is not made current by being registered again.
+  await register({ ...letter, autoExecute: undefined });
+  await expect.poll(() => scheduled.wakesIn(id)).toBeNull();
+  expect(await scheduled.moves(id)).toHaveLength(2);
 });
