@@ -111,14 +111,15 @@ describe("revisions", () => {
     ]);
   });
 
-  test.each([
-    ["retention", { retention: { deleteEventsAfter: { seconds: 7200n } } }],
-  ])("what this version would not carry out is refused: %s", async (what, part) => {
-    const cycleFree = { ...letter(unique("later")), ...part };
-    const error = await refusal(one.registry.registerChainType({ chainType: cycleFree }));
-    expect([error.code, reasonOf(error)]).toEqual([Code.Unimplemented, "NOT_IMPLEMENTED"]);
-    expect(error.rawMessage).toContain(what);
-  });
+  test.each([["retention", { retention: { deleteEventsAfter: { seconds: 7200n } } }]])(
+    "what this version would not carry out is refused: %s",
+    async (what, part) => {
+      const cycleFree = { ...letter(unique("later")), ...part };
+      const error = await refusal(one.registry.registerChainType({ chainType: cycleFree }));
+      expect([error.code, reasonOf(error)]).toEqual([Code.Unimplemented, "NOT_IMPLEMENTED"]);
+      expect(error.rawMessage).toContain(what);
+    },
+  );
 
   test("deleted only without chains", async () => {
     const name = unique("letter");
