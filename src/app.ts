@@ -21,12 +21,11 @@ import { createPipeline } from "./rpc/pipeline.ts";
 import { dispatcherService } from "./rpc/services/dispatcher.ts";
 import { operationsService } from "./rpc/services/operations.ts";
 import { registryService } from "./rpc/services/registry.ts";
-import { startWorkers } from "./start-workers.ts";
+import { startWorkers, type Workers } from "./start-workers.ts";
 import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import { addStuckGauges } from "./stuck-gauges.ts";
-import type { Loop } from "./workers/loop.ts";
 
 export interface App {
   /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
@@ -114,12 +113,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
-  let workers: Pick<Loop, "stop"> | undefined;
+  let workers: Workers | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
-    workers = startWorkers(parts, { readiness, log });
+    workers = startWorkers(parts, { config, readiness, log, metrics });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -133,11 +132,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await workers?.stop();
+    await workers?.stop(0);
   });
   acquired.defer(async () => {
-    await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
-    await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
+    const graceMs = config.shutdownGraceMs;
+    await Promise.all([grpc.stop(graceMs), http.stop(graceMs), workers?.stop(graceMs)]);
+    await Promise.race([pipeline.idle(), setTimeout(graceMs, undefined, { ref: false })]);
   });
 
   const held = acquired.move();

@@ -1,18 +1,38 @@
+import type { Config } from "./config.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import type { Log } from "./observability/log.ts";
+import type { Metrics } from "./observability/metrics.ts";
 import type { Readiness } from "./readiness.ts";
-import type { Loop } from "./workers/loop.ts";
+import { isUnavailable } from "./store/database-error.ts";
 import { startChainMigration } from "./workers/migrate-chains.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 import { Retention, startRetention } from "./workers/retention.ts";
+import { startScheduler } from "./workers/scheduler.ts";
+import { startUpkeep } from "./workers/upkeep.ts";
 
-/** Starts what a sidecar does by itself, and tells log and readiness how it goes. */
+export interface Workers {
+  /** Begins nothing more, and lets what is under way end within the time. May be called again. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly config: Pick<Config, "schedulerConcurrency">;
+  readonly readiness: Readiness;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Starts what a sidecar does by itself, and tells log, metrics and readiness how it goes. */
 export function startWorkers(
   parts: ExecuteParts,
-  { readiness, log }: { readonly readiness: Readiness; readonly log: Log },
-): Pick<Loop, "stop"> {
+  { config, readiness, log, metrics }: WorkerOptions,
+): Workers {
   const { registry } = parts;
   const { database } = parts.store;
+  const failed = (what: string) => (error: unknown) => {
+    // An unreachable database is told by the look at the registry.
+    if (!isUnavailable(error)) log.error({ err: error }, `${what}; trying again`);
+  };
   const loops = [
     startRegistryRefresh(registry, {
       onLook: (error) => {
@@ -24,16 +44,34 @@ export function startWorkers(
     startChainMigration(parts, {
       onMigrated: (chains) =>
         log.info({ chains }, "chains were migrated to the current revision of their type"),
-      onError: (error) => log.warn({ err: error }, "chains could not be migrated; trying again"),
+      onError: failed("chains could not be migrated"),
+    }),
+    startUpkeep(database, registry, {
+      onRun: ({ chains }) => {
+        if (chains > 0) log.info({ chains }, "chains are in line with new revisions of their types");
+      },
+      onError: failed("chains are not in line with their types"),
     }),
     startRetention(new Retention(database, registry), {
       onPurged: ({ pruned, forgotten, events, messages }) =>
         log.debug({ pruned, forgotten, events, messages }, "retention deleted of final chains"),
-      onError: (error) => log.warn({ err: error }, "retention failed; trying again in a minute"),
+      onError: failed("retention failed"),
     }),
   ];
+  const scheduler =
+    config.schedulerConcurrency > 0
+      ? startScheduler(parts, {
+          concurrency: config.schedulerConcurrency,
+          observe: {
+            onTaken: (lateMs) => metrics.chainTaken(lateMs / 1000),
+            onExecuted: (outcome) => metrics.takenChainExecuted(outcome),
+            onError: failed("due chains are not executed"),
+          },
+        })
+      : undefined;
   return {
-    async stop() {
+    async stop(graceMs) {
+      await scheduler?.stop(graceMs);
       await Promise.all(loops.map((loop) => loop.stop()));
     },
   };

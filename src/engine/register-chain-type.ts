@@ -38,7 +38,6 @@ export async function registerChainType(
 ): Promise<RegisteredChainType> {
   const { chainType, validateOnly } = command;
   refuseProblems(chainType, checkDefinition(chainType, policy));
-  refuseUndelivered(chainType);
   const hash = contentHash(chainType);
   const registered = await register(database, async (registration) => {
     await registration.lock();
@@ -104,18 +103,6 @@ function refuseProblems({ name }: ChainType, problems: readonly FieldProblem[]):
       metadata: { chain_type: name },
       problems: problems.map(({ field, message }) => ({ field: `chain_type.${field}`, message })),
     },
-  );
-}
-
-/** What this version would silently not do is refused, rather than stored and ignored. */
-function refuseUndelivered(chainType: ChainType): void {
-  const asked = { auto_execute: chainType.autoExecute !== undefined };
-  const names = Object.entries(asked).flatMap(([name, isAsked]) => (isAsked ? [name] : []));
-  if (names.length === 0) return;
-  throw new Refusal(
-    "NOT_IMPLEMENTED",
-    `This version does not carry out ${names.join(", ")} yet. Leave it out of the registration of "${chainType.name}".`,
-    { metadata: { chain_type: chainType.name, fields: names.join(",") } },
   );
 }
 

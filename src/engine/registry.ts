@@ -35,6 +35,11 @@ export class Registry {
     this.#database = database;
   }
 
+  /** Grows with every change of what is registered here, so that what was derived from it is known to be old. */
+  get changes(): number {
+    return this.validators.changes + this.callbacks.changes;
+  }
+
   /** The current revision that this sidecar knows. */
   find(name: string): CurrentRevision | undefined {
     return this.#chainTypes.get(name);

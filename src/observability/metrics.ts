@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** Which listener a call came in by. */
 export type Listener = "grpc" | "http";
@@ -10,6 +10,10 @@ export interface Metrics {
   callStarted(listener: Listener): void;
   /** `method` as in `dispatcher.v1.DispatcherService/Execute`, `code` as in `NOT_FOUND`. */
   callEnded(listener: Listener, method: string, code: string, seconds: number): void;
+  /** The scheduler took a chain, so long after it was due. */
+  chainTaken(lateSeconds: number): void;
+  /** `outcome` as in `TRANSITIONED` or, of an Execute that was refused, as in `CLAIMED`. */
+  takenChainExecuted(outcome: string): void;
 }
 
 export function createMetrics(): Metrics {
@@ -35,6 +39,19 @@ export function createMetrics(): Metrics {
     },
   });
 
+  const lateness = new Histogram({
+    name: "dispatcher_scheduler_lateness_seconds",
+    help: "How long after they were due chains were taken by the scheduler. Its count is that of the chains taken.",
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600],
+    registers: [registry],
+  });
+  const outcomes = new Counter({
+    name: "dispatcher_scheduler_executes_total",
+    help: "Executes of chains that the scheduler took, by outcome or by the reason of the refusal.",
+    labelNames: ["outcome"] as const,
+    registers: [registry],
+  });
+
   return {
     registry,
     callStarted(listener) {
@@ -44,5 +61,7 @@ export function createMetrics(): Metrics {
       active[listener] -= 1;
       duration.observe({ listener, rpc_method: method, rpc_response_status_code: code }, seconds);
     },
+    chainTaken: (lateSeconds) => lateness.observe(lateSeconds),
+    takenChainExecuted: (outcome) => outcomes.inc({ outcome }),
   };
 }

@@ -4,6 +4,7 @@ import { createChainsStatement } from "./create-chains.ts";
 import type { HotStatement } from "./hot-statement.ts";
 import { readChainsStatement } from "./read-chains.ts";
 import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
+import { takeDueStatement } from "./take-due.ts";
 
 /** All that this version calls. Those of other versions stay in the schema, for the sidecars that still run them. */
 export const hotStatements: readonly HotStatement[] = [
@@ -13,5 +14,6 @@ export const hotStatements: readonly HotStatement[] = [
   commitMoveAloneStatement,
   takeClaimsStatement,
   takeClaimAloneStatement,
+  takeDueStatement,
   ...Object.values(keepAttemptsStatements),
 ];

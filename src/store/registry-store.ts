@@ -228,6 +228,11 @@ export class Registration {
     { chainType, revision }: Pick<ChainTypeRevision, "chainType" | "revision">,
     mappedStates: CurrentRevision["mappedStates"],
   ): Promise<void> {
+    // Chains that were not all in line with the revision that is left may be as any one before it left them.
+    await this.#em.execute(
+      "update ??.chain_type set upkeep_revision = 0 where name = ? and upkeep_revision <> current_revision",
+      [this.#schema, chainType.name],
+    );
     await this.#em.upsert(ChainTypeEntity, {
       name: chainType.name,
       currentRevision: revision,

@@ -120,16 +120,6 @@ describe("revisions", () => {
     });
   });
 
-  test.each([["auto_execute", { autoExecute: {} }]])(
-    "what this version would not carry out is refused: %s",
-    async (what, part) => {
-      const cycleFree = { ...letter(unique("later")), ...part };
-      const error = await refusal(one.registry.registerChainType({ chainType: cycleFree }));
-      expect([error.code, reasonOf(error)]).toEqual([Code.Unimplemented, "NOT_IMPLEMENTED"]);
-      expect(error.rawMessage).toContain(what);
-    },
-  );
-
   test("deleted only without chains", async () => {
     const name = unique("letter");
     await one.registry.registerChainType({ chainType: letter(name) });

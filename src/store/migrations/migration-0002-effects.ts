@@ -30,6 +30,10 @@ const statements = (schema: string): string[] => [
   `create index chain_purge on ${schema}.chain (purge_time) where purge_time is not null`,
   `create index chain_claimed on ${schema}.chain (claim_expiry) where claim_id is not null`,
 
+  // The revision with which all chains of the type are in line: that by itself becomes of them what it says (R23). 0: some
+  // may still be as any revision of before left them.
+  `alter table ${schema}.chain_type add column upkeep_revision integer not null default 0`,
+
   // Of attempts in the chain's present version, since the last that moved it: they space the wake-ups (R23).
   `alter table ${schema}.chain_attempt
      add column no_valid_count integer not null default 0,
