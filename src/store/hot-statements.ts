@@ -1,9 +1,11 @@
 import { keepAttemptsStatements } from "./attempts.ts";
 import { commitMoveAloneStatement, commitMovesStatement } from "./commit-moves.ts";
 import { createChainsStatement } from "./create-chains.ts";
+import { finishDeliveriesStatement } from "./finish-deliveries.ts";
 import type { HotStatement } from "./hot-statement.ts";
 import { readChainsStatement } from "./read-chains.ts";
 import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
+import { takeDeliveriesStatement } from "./take-deliveries.ts";
 
 /** All that this version calls. Those of other versions stay in the schema, for the sidecars that still run them. */
 export const hotStatements: readonly HotStatement[] = [
@@ -13,5 +15,7 @@ export const hotStatements: readonly HotStatement[] = [
   commitMoveAloneStatement,
   takeClaimsStatement,
   takeClaimAloneStatement,
+  takeDeliveriesStatement,
+  finishDeliveriesStatement,
   ...Object.values(keepAttemptsStatements),
 ];
