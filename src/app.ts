@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
-import { hastenNothing } from "./engine/hasten.ts";
+import type { Hasten } from "./engine/hasten.ts";
 import { Registry } from "./engine/registry.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
@@ -23,8 +23,12 @@ import { operationsService } from "./rpc/services/operations.ts";
 import { registryService } from "./rpc/services/registry.ts";
 import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
+import { isServerGone } from "./store/database-error.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
+import { type RunningOutbox, startOutbox } from "./workers/outbox.ts";
+import { startOutboxHousekeeping } from "./workers/outbox-housekeeping.ts";
+import { startOutboxWatch } from "./workers/outbox-watch.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 
 export interface App {
@@ -85,6 +89,8 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => callbacks.close());
   const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
+  let outbox: RunningOutbox | undefined;
+  const hasten: Hasten = { deliveries: () => outbox?.wake(), positions: () => undefined };
   const parts: ExecuteParts = {
     store,
     registry,
@@ -92,11 +98,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     callbacks,
     policy,
     attempts,
-    hasten: hastenNothing,
+    hasten,
   };
 
   const pipeline = createPipeline({
-    services: [dispatcherService(parts), registryService(parts), operationsService()],
+    services: [dispatcherService(parts), registryService(parts), operationsService(parts)],
     gate: () => readiness.gate(),
     log,
     metrics,
@@ -112,18 +118,37 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
-  let refresh: Loop | undefined;
+  let loops: Loop[] = [];
+  // That the database is away is told by whoever looks at it regularly, once.
+  const failing = (what: string) => (error: unknown) => {
+    if (!isServerGone(error)) log.warn({ err: error }, what);
+  };
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
-    refresh = startRegistryRefresh(registry, {
+    const refresh = startRegistryRefresh(registry, {
       onLook: (error) => {
         if (!readiness.databaseLooked(error)) return;
         if (error === undefined) log.info("the database is reached again");
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
     });
+    outbox = startOutbox({
+      ...parts,
+      observe: {
+        onAttempt: metrics.deliveryAttempted,
+        onError: failing("a look at the outbox, or an attempt to deliver, failed; it is made again"),
+      },
+    });
+    loops = [
+      refresh,
+      startOutboxHousekeeping(database, failing("delivered messages could not be deleted; trying again")),
+      startOutboxWatch(database, {
+        onFigures: metrics.deliveriesCounted,
+        onError: failing("the outbox could not be counted; trying again"),
+      }),
+    ];
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -137,10 +162,15 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await refresh?.stop();
+    await outbox?.stop(0);
+    await Promise.all(loops.map((loop) => loop.stop()));
   });
   acquired.defer(async () => {
-    await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
+    await Promise.all([
+      grpc.stop(config.shutdownGraceMs),
+      http.stop(config.shutdownGraceMs),
+      outbox?.stop(config.shutdownGraceMs),
+    ]);
     await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
   });
 

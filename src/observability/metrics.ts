@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** Which listener a call came in by. */
 export type Listener = "grpc" | "http";
@@ -10,6 +10,17 @@ export interface Metrics {
   callStarted(listener: Listener): void;
   /** `method` as in `dispatcher.v1.DispatcherService/Execute`, `code` as in `NOT_FOUND`. */
   callEnded(listener: Listener, method: string, code: string, seconds: number): void;
+  /** An attempt to deliver an effect ended; `result` is one of a few. */
+  deliveryAttempted(result: string): void;
+  /** Undefined: not known at the moment. */
+  deliveriesCounted(figures: DeliveryFigures | undefined): void;
+}
+
+/** How the outbox of the whole schema stands, as one sidecar sees it. */
+export interface DeliveryFigures {
+  readonly pending: number;
+  readonly dead: number;
+  readonly oldestPendingSeconds: number;
 }
 
 export function createMetrics(): Metrics {
@@ -35,6 +46,26 @@ export function createMetrics(): Metrics {
     },
   });
 
+  const attempts = new Counter({
+    name: "dispatcher_delivery_attempts_total",
+    help: "Attempts of this sidecar to deliver effects after the commit.",
+    labelNames: ["result"] as const,
+    registers: [registry],
+  });
+  const deliveries = new Gauge({
+    name: "dispatcher_deliveries",
+    help: "Deliveries of the whole schema that are pending or dead, counted up to 10,000.",
+    labelNames: ["state"] as const,
+    registers: [registry],
+  });
+  const oldest = new Gauge({
+    name: "dispatcher_oldest_delivery_age_seconds",
+    help: "Age of the oldest pending delivery of the whole schema; 0 if there is none.",
+    // One that has labels shows nothing as long as nothing is known.
+    labelNames: ["state"] as const,
+    registers: [registry],
+  });
+
   return {
     registry,
     callStarted(listener) {
@@ -43,6 +74,17 @@ export function createMetrics(): Metrics {
     callEnded(listener, method, code, seconds) {
       active[listener] -= 1;
       duration.observe({ listener, rpc_method: method, rpc_response_status_code: code }, seconds);
+    },
+    deliveryAttempted(result) {
+      attempts.inc({ result });
+    },
+    deliveriesCounted(figures) {
+      deliveries.reset();
+      oldest.reset();
+      if (!figures) return;
+      deliveries.set({ state: "pending" }, figures.pending);
+      deliveries.set({ state: "dead" }, figures.dead);
+      oldest.set({ state: "pending" }, figures.oldestPendingSeconds);
     },
   };
 }

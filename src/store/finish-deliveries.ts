@@ -8,7 +8,7 @@ export type AttemptEnd =
   /** Another attempt is made after so long, unless its time has passed: then it is dead. */
   | { readonly kind: "failed"; readonly retryAfterMs: number; readonly error: string }
   /** Nothing was sent: it does not count as an attempt, and whoever can may take the message at once. */
-  | { readonly kind: "released"; readonly error: string };
+  | { readonly kind: "released"; readonly error?: string | undefined };
 
 export interface EndedDelivery {
   readonly delivery: TakenDelivery;
