@@ -69,8 +69,7 @@ function rowOf({ delivery, end }: EndedDelivery): Record<keyof typeof input, unk
   };
 }
 
-// That a row is pending is asked by its next time, where it is looked up by its key: asked by its state, the planner would
-// rather read all that is pending, as long as it believes the table to be empty.
+// That a row is pending is asked by its next time here, and why is said in take-deliveries.ts.
 const first = (schema: string, from: string) => `
   with held as materialized (
     select i.*, case

@@ -120,7 +120,8 @@ const ALL_HELD = "(select count(*) from held_back) >= 0";
 // What is due, but waits for an earlier message of its chain, is put off: otherwise every take would read all that has
 // gathered behind a message in backoff. Whoever parks one holds the row of the message before it, so that this cannot be
 // finished at the same time by somebody who does not see yet what he has to wake. Nothing here waits for a lock. The time is
-// read once, or it could not be looked up by index.
+// read once, or it could not be looked up by index. That a row is pending is asked by its next time, where it is looked up by
+// its key: asked by its state, the planner may read all that is pending, as long as it believes that to be next to nothing.
 const text = (schema: string, from: string) => `
   with due as materialized (
     select i.*, ${LOOKED_AT} as looked_at, m.chain_id, m.version, m.next_attempt_time
@@ -149,7 +150,7 @@ const text = (schema: string, from: string) => `
     from placed d
     cross join lateral (
       select from ${schema}.outbox_message o
-      where o.chain_id = d.chain_id and o.version = d.behind and o.state = 'PENDING'
+      where o.chain_id = d.chain_id and o.version = d.behind and o.next_attempt_time is not null
       for no key update skip locked
     ) p
   ),

@@ -83,7 +83,7 @@ const statements = (schema: string): string[] => [
    )`,
   `create index outbox_due on ${schema}.outbox_message (chain_type, transition, next_attempt_time) where state = 'PENDING'`,
   `create index outbox_of_chain on ${schema}.outbox_message (chain_id, version) where state = 'PENDING'`,
-  `create index outbox_by_state on ${schema}.outbox_message (state, create_time, chain_id, version)`,
+  `create index outbox_by_state on ${schema}.outbox_message (state, create_time)`,
 
   // Places in the stream are given after the commit (R14; a counter in the commit would make all commits wait for each other).
   `alter table ${schema}.chain_event add column position bigint`,
