@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
-import { hastenNothing } from "./engine/hasten.ts";
+import type { Hasten } from "./engine/hasten.ts";
 import { Registry } from "./engine/registry.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
@@ -86,6 +86,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => callbacks.close());
   const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
+  // What a call hastens is started only once the database is there.
+  let workers: Workers | undefined;
+  const hasten: Hasten = {
+    deliveries: () => workers?.deliveries(),
+    positions: () => workers?.positions(),
+  };
   const parts: ExecuteParts = {
     store,
     registry,
@@ -93,7 +99,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     callbacks,
     policy,
     attempts,
-    hasten: hastenNothing,
+    hasten,
   };
 
   const pipeline = createPipeline({
@@ -113,7 +119,6 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
-  let workers: Workers | undefined;
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);

@@ -1,16 +1,20 @@
 import type { Config } from "./config.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
+import type { Hasten } from "./engine/hasten.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import type { Readiness } from "./readiness.ts";
 import { isUnavailable } from "./store/database-error.ts";
 import { startChainMigration } from "./workers/migrate-chains.ts";
+import { startOutbox } from "./workers/outbox.ts";
+import { startOutboxHousekeeping } from "./workers/outbox-housekeeping.ts";
+import { startOutboxWatch } from "./workers/outbox-watch.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 import { Retention, startRetention } from "./workers/retention.ts";
 import { startScheduler } from "./workers/scheduler.ts";
 import { startUpkeep } from "./workers/upkeep.ts";
 
-export interface Workers {
+export interface Workers extends Hasten {
   /** Begins nothing more, and lets what is under way end within the time. May be called again. */
   stop(graceMs: number): Promise<void>;
 }
@@ -57,7 +61,19 @@ export function startWorkers(
         log.debug({ pruned, forgotten, events, messages }, "retention deleted of final chains"),
       onError: failed("retention failed"),
     }),
+    startOutboxHousekeeping(database, failed("delivered messages could not be deleted")),
+    startOutboxWatch(database, {
+      onFigures: metrics.deliveriesCounted,
+      onError: failed("the outbox could not be counted"),
+    }),
   ];
+  const outbox = startOutbox({
+    ...parts,
+    observe: {
+      onAttempt: metrics.deliveryAttempted,
+      onError: failed("a look at the outbox, or an attempt to deliver, failed"),
+    },
+  });
   const scheduler =
     config.schedulerConcurrency > 0
       ? startScheduler(parts, {
@@ -70,8 +86,12 @@ export function startWorkers(
         })
       : undefined;
   return {
+    deliveries: () => outbox.wake(),
+    positions: () => undefined,
     async stop(graceMs) {
+      // What the scheduler still moves may have an effect to deliver.
       await scheduler?.stop(graceMs);
+      await outbox.stop(graceMs);
       await Promise.all(loops.map((loop) => loop.stop()));
     },
   };

@@ -14,6 +14,17 @@ export interface Metrics {
   chainTaken(lateSeconds: number): void;
   /** `outcome` as in `TRANSITIONED` or, of an Execute that was refused, as in `CLAIMED`. */
   takenChainExecuted(outcome: string): void;
+  /** An attempt to deliver an effect ended; `result` is one of a few. */
+  deliveryAttempted(result: string): void;
+  /** Undefined: not known at the moment. */
+  deliveriesCounted(figures: DeliveryFigures | undefined): void;
+}
+
+/** How the outbox of the whole schema stands, as one sidecar sees it. */
+export interface DeliveryFigures {
+  readonly pending: number;
+  readonly dead: number;
+  readonly oldestPendingSeconds: number;
 }
 
 export function createMetrics(): Metrics {
@@ -51,6 +62,25 @@ export function createMetrics(): Metrics {
     labelNames: ["outcome"] as const,
     registers: [registry],
   });
+  const attempts = new Counter({
+    name: "dispatcher_delivery_attempts_total",
+    help: "Attempts of this sidecar to deliver effects after the commit.",
+    labelNames: ["result"] as const,
+    registers: [registry],
+  });
+  const deliveries = new Gauge({
+    name: "dispatcher_deliveries",
+    help: "Deliveries of the whole schema that are pending or dead, counted up to 10,000.",
+    labelNames: ["state"] as const,
+    registers: [registry],
+  });
+  const oldest = new Gauge({
+    name: "dispatcher_oldest_delivery_age_seconds",
+    help: "Age of the oldest pending delivery of the whole schema; 0 if there is none.",
+    // One that has labels shows nothing as long as nothing is known.
+    labelNames: ["state"] as const,
+    registers: [registry],
+  });
 
   return {
     registry,
@@ -63,5 +93,16 @@ export function createMetrics(): Metrics {
     },
     chainTaken: (lateSeconds) => lateness.observe(lateSeconds),
     takenChainExecuted: (outcome) => outcomes.inc({ outcome }),
+    deliveryAttempted(result) {
+      attempts.inc({ result });
+    },
+    deliveriesCounted(figures) {
+      deliveries.reset();
+      oldest.reset();
+      if (!figures) return;
+      deliveries.set({ state: "pending" }, figures.pending);
+      deliveries.set({ state: "dead" }, figures.dead);
+      oldest.set({ state: "pending" }, figures.oldestPendingSeconds);
+    },
   };
 }

@@ -12,6 +12,7 @@ import {
 } from "./commit-moves.ts";
 import { type CreatedChain, createChains, type NewChain } from "./create-chains.ts";
 import type { Database } from "./database.ts";
+import { type EndedDelivery, type FinishResult, finishDeliveries } from "./finish-deliveries.ts";
 import { type ChainLookup, type ChainReading, readChains } from "./read-chains.ts";
 import {
   type BatchedClaimResult,
@@ -34,6 +35,7 @@ export interface ChainStore {
   claim(claim: ClaimToTake): Promise<ClaimResult>;
   /** Keeps an attempt before its answer, with what it changed of the holds. */
   keepAttempt(attempt: Attempt): Promise<void>;
+  finishDelivery(ended: EndedDelivery): Promise<FinishResult>;
 }
 
 /** Moves and reads overlap, so that the database works while this process reads and writes the statements around it. */
@@ -73,6 +75,11 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
     run: (kept) => keepAttempts(database, kept, "at once").then(() => kept.map(() => undefined)),
     keyOf: ({ chainId }) => chainId,
   });
+  const deliveries = new Batcher<EndedDelivery, FinishResult>({
+    ...batching(1),
+    run: (ended) => finishDeliveries(database, ended),
+    keyOf: ({ delivery }) => delivery.chainId,
+  });
 
   return {
     database,
@@ -90,5 +97,6 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
       return result.kind === "not held" ? takeClaimAlone(database, prepared) : result;
     },
     keepAttempt: (attempt) => attempts.submit(attempt),
+    finishDelivery: (ended) => deliveries.submit(ended),
   };
 }

@@ -16,6 +16,8 @@ export interface HotStatementParts {
   readonly output: Columns;
   /** `input` is the FROM item of the batch, which numbers its rows from 1 in the column `n`. */
   readonly text: (schema: string, input: string) => string;
+  /** Carried out before it, in the same transaction: `text` sees what it did, and what others have committed by then. */
+  readonly first?: (schema: string, input: string) => string;
 }
 
 /**
@@ -46,7 +48,7 @@ const SETTINGS = [
   "jit = off",
 ];
 
-export function hotStatement({ name, input, output, text }: HotStatementParts): HotStatement {
+export function hotStatement({ name, input, output, text, first }: HotStatementParts): HotStatement {
   const names = Object.keys(input).join(", ");
   const from = `rows from (json_to_recordset($1) as (${declared(input)})) with ordinality as i (${names}, n)`;
   const definition = (schema: string, functionName: string) => `
@@ -54,7 +56,7 @@ export function hotStatement({ name, input, output, text }: HotStatementParts): 
     language plpgsql ${SETTINGS.map((setting) => `set ${setting}`).join(" ")}
     as $function$
       #variable_conflict use_column
-      begin return query ${text(schema, from)}; end
+      begin ${first ? `${first(schema, from)}; ` : ""}return query ${text(schema, from)}; end
     $function$`;
   const hash = createHash("sha256").update(definition("", "")).digest("hex").slice(0, 8);
   const functionName = `${name}_${hash}`;

@@ -92,7 +92,7 @@ function begin(notBeforeMs: number): Schedule {
 export function startRetention(
   retention: Pick<Retention, "runOnce">,
   observe: { readonly onPurged: (run: RetentionRun) => void; readonly onError: (error: unknown) => void },
-): Pick<Loop, "stop"> {
+): Loop {
   let isStopping = false;
   const runAll = async () => {
     let run: RetentionRun;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { deliveryIdOf } from "../../src/domain/delivery.ts";
+import { deliveryIdOf, parseDeliveryId } from "../../src/domain/delivery.ts";
 
 const CHAIN = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -34,4 +34,31 @@ describe("a delivery id", () => {
       expect(Buffer.byteLength(deliveryIdOf(CHAIN, Number.MAX_SAFE_INTEGER, name))).toBeLessThanOrEqual(1000);
     },
   );
+
+  test.each([
+    [1, "pay"],
+    [999_999_999_999_999, "with/slashes:and colons"],
+    [12, "in\nlines, ünd"],
+  ])("says its chain, version and transition: %s %j", (version, transition) => {
+    const key = { chainId: CHAIN, version, transition };
+    expect(parseDeliveryId(deliveryIdOf(CHAIN, version, transition))).toEqual(key);
+  });
+
+  test.each([
+    "",
+    CHAIN,
+    `${CHAIN}:1`,
+    `${CHAIN}:1:`,
+    `${CHAIN}:0:pay`,
+    `${CHAIN}:-1:pay`,
+    `${CHAIN}:01:pay`,
+    `${CHAIN}:1.5:pay`,
+    `${CHAIN}:9999999999999999:pay`,
+    `${CHAIN.slice(1)}:1:pay`,
+    ` ${CHAIN}:1:pay`,
+    `${CHAIN}:1:pa\0y`,
+    `${CHAIN}:1:%FF`,
+  ])("is not %j", (id) => {
+    expect(parseDeliveryId(id)).toBeUndefined();
+  });
 });

@@ -75,16 +75,19 @@ const statements = (schema: string): string[] => [
      state text not null constraint delivery_state_is_known check (state in ('PENDING', 'DELIVERED', 'DEAD')),
      attempts integer not null default 0,
      next_attempt_time timestamptz,
-     -- Names the attempt that is under way, or was the last.
+     -- Names the attempt that is under way, or was the last; null while it waits for an earlier message of its chain.
      lease_id uuid,
      last_error text not null default '',
      endpoint text not null default '',
      create_time timestamptz not null,
+     -- When an operator last made it pending again; its time to be delivered begins anew.
+     redrive_time timestamptz,
      primary key (chain_id, version),
      constraint pending_is_due check ((state = 'PENDING') = (next_attempt_time is not null))
    )`,
   `create index outbox_due on ${schema}.outbox_message (chain_type, transition, next_attempt_time) where state = 'PENDING'`,
-  `create index outbox_by_state on ${schema}.outbox_message (state, create_time, chain_id, version)`,
+  `create index outbox_of_chain on ${schema}.outbox_message (chain_id, version) where state = 'PENDING'`,
+  `create index outbox_by_state on ${schema}.outbox_message (state, create_time)`,
 
   // Pairs of a state that the current revision lacks and the one that its chains are migrated to (R26).
   `alter table ${schema}.chain_type add column mapped_states json not null default '[]'`,

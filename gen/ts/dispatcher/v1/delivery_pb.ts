@@ -63,7 +63,7 @@ export type Delivery = Message<"dispatcher.v1.Delivery"> & {
   state: DeliveryState;
 
   /**
-   * Number of attempts so far.
+   * Number of attempts since the chain moved, or since the delivery was last re-driven.
    *
    * @generated from field: int32 attempts = 7;
    */
@@ -77,7 +77,8 @@ export type Delivery = Message<"dispatcher.v1.Delivery"> & {
   lastError: string;
 
   /**
-   * When the next attempt is made. Unset unless pending.
+   * When the next attempt is made at the earliest. Unset unless pending, and while an earlier delivery of the chain is
+   * pending, since deliveries of a chain go in order.
    *
    * @generated from field: google.protobuf.Timestamp next_attempt_time = 9;
    */
@@ -91,7 +92,7 @@ export type Delivery = Message<"dispatcher.v1.Delivery"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * Where it is delivered.
+   * Where it was sent last; empty before the first attempt.
    *
    * @generated from field: string endpoint = 11;
    */
@@ -133,7 +134,7 @@ export const DeliveryState = {
   DELIVERED: 2,
 
   /**
-   * Given up after the retry period. It no longer holds back later deliveries of its chain.
+   * Given up: an attempt failed 3 days or more after the move. It no longer holds back later deliveries of its chain.
    *
    * @generated from enum value: DELIVERY_STATE_DEAD = 3;
    */

@@ -303,7 +303,7 @@ export const StuckReasonSchema: GenEnum<StuckReason> = /*@__PURE__*/
  */
 export const OperationsService: GenService<{
   /**
-   * ListDeliveries returns AFTER_COMMIT deliveries, oldest first.
+   * ListDeliveries returns AFTER_COMMIT deliveries, oldest first. Delivered ones are kept for 7 days.
    *
    * @generated from rpc dispatcher.v1.OperationsService.ListDeliveries
    */
@@ -313,8 +313,9 @@ export const OperationsService: GenService<{
     output: typeof ListDeliveriesResponseSchema;
   },
   /**
-   * RedriveDelivery makes a dead delivery pending again, under the same delivery id and bytes. One that is not dead is left
-   * as it is. Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
+   * RedriveDelivery makes a dead delivery pending again, under the same delivery id and bytes, as if the chain had just
+   * moved: it is attempted at once, and retried for 3 days. Later deliveries of its chain may have been made before it; those
+   * that are pending wait for it again. One that is not dead is left as it is. Errors: NOT_FOUND (DELIVERY_NOT_FOUND).
    *
    * @generated from rpc dispatcher.v1.OperationsService.RedriveDelivery
    */
