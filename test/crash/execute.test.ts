@@ -179,12 +179,12 @@ test("P15: a holder that is paused past its claim's end cannot commit when it wa
   const call = replicas.on.first.dispatcher.execute(request(chain));
   const late = expectRefusal(call, Code.Aborted, "CLAIM_EXPIRED");
   await expect.poll(() => callsOf(chain)).toHaveLength(1);
-  process.kill(replicas.first.pid, "SIGSTOP");
+  replicas.pause(replicas.first);
   await replicas.expire(chain);
   replicas.react(() => ({ kind: "done" }));
   const answer = await replicas.on.second.dispatcher.execute({ chain: chain.ref });
   expect(answer).toMatchObject({ outcome: Outcome.TRANSITIONED, chain: { version: 1n } });
-  process.kill(replicas.first.pid, "SIGCONT");
+  replicas.wake(replicas.first);
   replicas.receiver.release();
   await late;
   expect(await versionOf(chain)).toBe(1n);

@@ -26,6 +26,9 @@ export interface TwoReplicas {
   answer(answer: Answer): void;
   react(react: React): void;
   makeChain(chainType?: string): Promise<Chain>;
+  /** Stops a replica where it is, until it is woken. */
+  pause(...replicas: readonly Sidecar[]): void;
+  wake(replica: Sidecar): void;
   /** Ends the chain's claim, as time would. */
   expire(chain: Chain): Promise<unknown>;
   /** Checks that work went on and that what must always hold does, and ends everything. */
@@ -56,7 +59,7 @@ export const journey = (name: string, ...more: readonly { name: string; finalSta
   ],
 });
 
-/** Types `plain`, `before` and `after`: without a callback, and with one before or after the commit. */
+/** Types `plain`, `before` and `after`: without a callback, and with one before or after the commit; and `auto`, which goes on by itself. */
 export async function startTwoReplicas(): Promise<TwoReplicas> {
   const databaseUrl = await createTestDatabase();
   const wire = await startWireProxy(databaseUrl);
@@ -70,19 +73,23 @@ export async function startTwoReplicas(): Promise<TwoReplicas> {
   const validator = await startGrpcValidator((question) => answer(question));
   const receiver = await startGrpcCallback((call) => react(call));
   const endpoint = { url: receiver.url, timeout: { seconds: 10n } };
-  const modes = { plain: undefined, before: CallbackMode.BEFORE_COMMIT, after: CallbackMode.AFTER_COMMIT };
+  const types = {
+    plain: {},
+    before: { callback: { endpoint, mode: CallbackMode.BEFORE_COMMIT } },
+    after: { callback: { endpoint, mode: CallbackMode.AFTER_COMMIT } },
+    auto: { autoExecute: {} },
+  };
   const makeChain = async (chainType = "plain"): Promise<Chain> => {
     const resources = [{ resourceType: "thing", resourceId: randomUUID() }];
     const { chain } = await on.second.dispatcher.getOrCreateChain({ key: { chainType, resources } });
     const id = chain?.id ?? "";
     return { id, ref: { value: { case: "id", value: id } } };
   };
-  for (const [name, mode] of Object.entries(modes)) {
-    const callback = mode === undefined ? {} : { callback: { endpoint, mode } };
+  for (const [name, more] of Object.entries(types)) {
     const chainType = {
       ...journey(name),
       validator: { url: validator.url, timeout: { seconds: 10n } },
-      ...callback,
+      ...more,
     };
     await on.second.registry.registerChainType({ chainType });
   }
@@ -102,6 +109,10 @@ export async function startTwoReplicas(): Promise<TwoReplicas> {
       react = next;
     },
     makeChain,
+    pause(...replicas) {
+      for (const { pid } of replicas) process.kill(pid, "SIGSTOP");
+    },
+    wake: ({ pid }) => void process.kill(pid, "SIGCONT"),
     expire: ({ id }) =>
       database.query(
         "update dispatcher.chain set claim_expiry = clock_timestamp() where id = $1 and claim_id is not null",
