@@ -15,6 +15,18 @@ export interface TakenDue {
   readonly chains: readonly DueChain[];
   /** How long until there is something to take again, as far as is known: 0 if perhaps at once, unset if nothing sleeps. */
   readonly nextInMs?: number | undefined;
+  /** What was due before has been taken, but for what is written or let go of late. */
+  readonly takenUntil: Date;
+}
+
+export interface TakeDueOptions {
+  readonly chainTypes: readonly string[];
+  readonly most: number;
+  /**
+   * What was due before is not looked for. A look for all that is due passes by all that ever was, until PostgreSQL has
+   * cleaned up after them, which a long transaction anywhere in the server may keep it from.
+   */
+  readonly after?: Date | undefined;
 }
 
 /**
@@ -26,15 +38,16 @@ export interface TakenDue {
  */
 export async function takeDue(
   database: Database,
-  chainTypes: readonly string[],
-  most: number,
+  { chainTypes, most, after }: TakeDueOptions,
 ): Promise<TakenDue> {
-  const asked = batchOf(chainTypes.map((chain_type) => JSON.stringify({ chain_type, most })));
+  if (chainTypes.length === 0) return { chains: [], takenUntil: after ?? new Date(0) };
+  const asked = batchOf(chainTypes.map((chain_type) => JSON.stringify({ chain_type, most, after })));
   const rows = await guarded(() => database.query<Row>(takeDueStatement.callIn(database.schema), [asked]));
   const chains = rows.flatMap(({ id, chain_type, late_ms, is_taken }) =>
     id !== null && is_taken ? [{ id, chainType: chain_type, lateMs: late_ms }] : [],
   );
-  return { chains, nextInMs: rows[0]?.next_in_ms ?? undefined };
+  const [{ next_in_ms, taken_until }] = rows as [Row];
+  return { chains, nextInMs: next_in_ms ?? undefined, takenUntil: taken_until };
 }
 
 interface Row {
@@ -43,6 +56,7 @@ interface Row {
   readonly late_ms: number;
   readonly is_taken: boolean | null;
   readonly next_in_ms: number | null;
+  readonly taken_until: Date;
 }
 
 /** Chains that others have locked, so many at the most, do not hide those that are due after them. */
@@ -52,21 +66,22 @@ const MOST_LOCKED = 256;
 // due ones would be picked out of all that sleep. Locked is only what is taken, whatever else was found.
 export const takeDueStatement = hotStatement({
   name: "take_due",
-  input: { chain_type: "text", most: "integer" },
+  input: { chain_type: "text", most: "integer", after: "timestamptz" },
   output: {
     id: "uuid",
     chain_type: "text",
     late_ms: "double precision",
     is_taken: "boolean",
     next_in_ms: "double precision",
+    taken_until: "timestamptz",
   },
   text: (schema, from) => `
-  with asked as materialized (select i.chain_type, i.most, now from ${from}, clock_timestamp() as now),
+  with asked as materialized (select i.chain_type, i.most, coalesce(i.after, '-infinity') as after, now from ${from}, clock_timestamp() as now),
   found as materialized (
     select d.id, d.wake_time
     from asked a cross join lateral (
       select c.id, c.wake_time from ${schema}.chain c
-      where c.chain_type = a.chain_type and c.wake_time <= a.now
+      where c.chain_type = a.chain_type and c.wake_time > a.after and c.wake_time <= a.now
       order by c.wake_time limit a.most + ${MOST_LOCKED}
     ) d
     order by d.wake_time limit (select max(most) from asked) + ${MOST_LOCKED}
@@ -86,18 +101,21 @@ export const takeDueStatement = hotStatement({
     from held h where c.id = h.id
     returning c.id, c.chain_type, h.wake_time, h.now, h.sleeps_until
   ),
-  next as (
-    select case when (select count(*) from held) >= (select max(most) from asked) then 0 else (
-      select extract(epoch from min(s.wake_time) - min(a.now)) * 1000
+  look as materialized (
+    select (select count(*) from held) >= max(a.most) as is_full, max(a.now) as now,
+      (select max(h.wake_time) from held h) as last_wake_time
+    from asked a
+  )
+  select t.id, t.chain_type, extract(epoch from t.now - t.wake_time)::double precision * 1000, t.sleeps_until is null,
+    case when l.is_full then 0 else (
+      select extract(epoch from min(s.wake_time) - l.now)::double precision * 1000
       from asked a cross join lateral (
         select c.wake_time from ${schema}.chain c
         where c.chain_type = a.chain_type and c.wake_time > a.now
         order by c.wake_time limit 1
       ) s
-    ) end as in_ms
-  )
-  select t.id, t.chain_type, extract(epoch from t.now - t.wake_time)::double precision * 1000,
-    t.sleeps_until is null, next.in_ms::double precision
-  from next left join taken t on true
+    ) end,
+    case when l.is_full then l.last_wake_time else l.now end - interval '1 second'
+  from look l left join taken t on true
   order by t.wake_time`,
 });

@@ -2,11 +2,15 @@ import { setTimeout } from "node:timers/promises";
 import type { ExecuteParts } from "../engine/execute-command.ts";
 import { brokenOff, type DueExecution, executeDue } from "../engine/execute-due.ts";
 import { ReachableTypes } from "../engine/reachable-types.ts";
-import { type DueChain, takeDue } from "../store/take-due.ts";
+import { type DueChain, type TakenDue, takeDue } from "../store/take-due.ts";
 import { startDueLoop } from "./due-loop.ts";
 
+/** Chains that become due one after the other share statements, and cost half. */
+const LEAST_SLEEP_MS = 20;
 /** Half of the second that a chain may be late: what others write meanwhile is found no later. */
 const MOST_SLEEP_MS = 500;
+/** So often all that is due is looked for, also what was written late; in between, only what became due since. */
+const WHOLE_LOOK_MS = 1_000;
 /** Given to Executes that were broken off, to say so and leave their trace. */
 const BREAKING_OFF_MS = 1_000;
 
@@ -38,6 +42,8 @@ export class Scheduler {
   readonly #onMoreDue: () => void;
   /** The last look left something for want of free slots. */
   #isMoreDue = false;
+  #takenUntil: Date | undefined;
+  #wholeLookMs = Number.NEGATIVE_INFINITY;
 
   /** @param onMoreDue told when there is something to take, and a slot free for it, sooner than the last look knew */
   constructor(parts: ExecuteParts, options: SchedulerOptions, onMoreDue: () => void) {
@@ -52,11 +58,7 @@ export class Scheduler {
     const free = this.#options.concurrency - this.#running.size;
     const types = free > 0 ? await this.#types.find() : [];
     if (types.length === 0) return { taken: 0, nextInMs: Number.POSITIVE_INFINITY };
-    const { chains, nextInMs = Number.POSITIVE_INFINITY } = await takeDue(
-      this.#parts.store.database,
-      types,
-      free,
-    );
+    const { chains, nextInMs = Number.POSITIVE_INFINITY } = await this.#take(types, free);
     for (const chain of chains) {
       const running = this.#execute(chain).finally(() => this.#running.delete(running));
       this.#running.add(running);
@@ -72,6 +74,16 @@ export class Scheduler {
     await Promise.race([idle, setTimeout(graceMs, undefined, { ref: false })]);
     if (this.#running.size > 0) this.#breakingOff.abort(brokenOff());
     await Promise.race([idle, setTimeout(BREAKING_OFF_MS, undefined, { ref: false })]);
+  }
+
+  async #take(chainTypes: readonly string[], most: number): Promise<TakenDue> {
+    const now = performance.now();
+    const isWhole = now - this.#wholeLookMs >= WHOLE_LOOK_MS;
+    const after = isWhole ? undefined : this.#takenUntil;
+    const taken = await takeDue(this.#parts.store.database, { chainTypes, most, after });
+    this.#takenUntil = taken.takenUntil;
+    if (isWhole) this.#wholeLookMs = now;
+    return taken;
   }
 
   async #execute({ id, chainType, lateMs }: DueChain): Promise<void> {
@@ -97,6 +109,7 @@ export interface RunningScheduler {
 export function startScheduler(parts: ExecuteParts, options: SchedulerOptions): RunningScheduler {
   const scheduler = new Scheduler(parts, options, () => loop.hasten());
   const loop = startDueLoop(async () => (await scheduler.runOnce()).nextInMs, {
+    leastMs: LEAST_SLEEP_MS,
     mostMs: MOST_SLEEP_MS,
     onError: options.observe.onError,
   });

@@ -40,12 +40,12 @@ test("takes what is due of these types, the earliest first, and no more than ask
   const [oldCart = "", newCart = ""] = await makeSleepers("cart", [-30, -10, 3600]);
   const [order = ""] = await makeSleepers("order", [-20]);
   await makeSleepers("trial", [-40]);
-  const first = await takeDue(database, ["cart", "order"], 2);
+  const first = await takeDue(database, { chainTypes: ["cart", "order"], most: 2 });
   expect(idsOf(first)).toEqual([oldCart, order]);
   expect(first.chains[0]?.lateMs).toBeGreaterThanOrEqual(30_000);
   expect(first.chains[0]?.lateMs).toBeLessThan(40_000);
-  expect(idsOf(await takeDue(database, ["cart", "order"], 2))).toEqual([newCart]);
-  expect(idsOf(await takeDue(database, [], 2))).toEqual([]);
+  expect(idsOf(await takeDue(database, { chainTypes: ["cart", "order"], most: 2 }))).toEqual([newCart]);
+  expect(idsOf(await takeDue(database, { chainTypes: [], most: 2 }))).toEqual([]);
 });
 
 test("many takers at once never take one chain twice, and leave none", async () => {
@@ -56,7 +56,7 @@ test("many takers at once never take one chain twice, and leave none", async () 
   const takeAll = async () => {
     const taken: string[] = [];
     for (;;) {
-      const { chains, nextInMs } = await takeDue(database, ["cart"], 7);
+      const { chains, nextInMs } = await takeDue(database, { chainTypes: ["cart"], most: 7 });
       taken.push(...chains.map(({ id }) => id));
       if (nextInMs !== 0) return taken;
     }
@@ -68,14 +68,14 @@ test("many takers at once never take one chain twice, and leave none", async () 
 
 test("a taken chain is left alone for the lease, and taken again when nothing came of it", async () => {
   const [id = ""] = await makeSleepers("cart", [-1]);
-  await takeDue(database, ["cart"], 10);
+  await takeDue(database, { chainTypes: ["cart"], most: 10 });
   expect(await wakesInSeconds(id)).toBeGreaterThan(LEASE_MS / 1000 - 5);
   expect(await wakesInSeconds(id)).toBeLessThanOrEqual(LEASE_MS / 1000);
-  expect(idsOf(await takeDue(database, ["cart"], 10))).toEqual([]);
+  expect(idsOf(await takeDue(database, { chainTypes: ["cart"], most: 10 }))).toEqual([]);
   await database.query("update dispatcher.chain set wake_time = wake_time - $1::interval", [
     `${LEASE_MS} milliseconds`,
   ]);
-  expect(idsOf(await takeDue(database, ["cart"], 10))).toEqual([id]);
+  expect(idsOf(await takeDue(database, { chainTypes: ["cart"], most: 10 }))).toEqual([id]);
 });
 
 test("chains that somebody has locked neither are waited for nor hide others", async () => {
@@ -84,11 +84,11 @@ test("chains that somebody has locked neither are waited for nor hide others", a
   await session.connect();
   await session.query("begin");
   await session.query("select from dispatcher.chain where id = $1 for update", [locked]);
-  expect(idsOf(await takeDue(database, ["cart"], 1))).toEqual([free]);
-  expect(await takeDue(database, ["cart"], 1)).toMatchObject({ chains: [] });
+  expect(idsOf(await takeDue(database, { chainTypes: ["cart"], most: 1 }))).toEqual([free]);
+  expect(await takeDue(database, { chainTypes: ["cart"], most: 1 })).toMatchObject({ chains: [] });
   await session.query("rollback");
   await session.end();
-  expect(idsOf(await takeDue(database, ["cart"], 1))).toEqual([locked]);
+  expect(idsOf(await takeDue(database, { chainTypes: ["cart"], most: 1 }))).toEqual([locked]);
 });
 
 describe("a chain that was woken too early sleeps on", () => {
@@ -106,7 +106,7 @@ describe("a chain that was woken too early sleeps on", () => {
   ])("%s", async (_, change) => {
     const [id = ""] = await makeSleepers("cart", [-1]);
     await database.query(`update dispatcher.chain set ${change}`, []);
-    expect(idsOf(await takeDue(database, ["cart"], 10))).toEqual([]);
+    expect(idsOf(await takeDue(database, { chainTypes: ["cart"], most: 10 }))).toEqual([]);
     expect(await wakesInSeconds(id)).toBeGreaterThan(45);
     expect(await wakesInSeconds(id)).toBeLessThanOrEqual(50);
   });
@@ -118,13 +118,13 @@ describe("a chain that was woken too early sleeps on", () => {
          claim_id = gen_random_uuid(), claim_expiry = clock_timestamp() - interval '1 second'`,
       [],
     );
-    expect(idsOf(await takeDue(database, ["cart"], 10))).toEqual([id]);
+    expect(idsOf(await takeDue(database, { chainTypes: ["cart"], most: 10 }))).toEqual([id]);
   });
 });
 
 describe("tells when there is something to take again", () => {
-  const nextInMs = async (types: readonly string[], most = 10) =>
-    (await takeDue(database, types, most)).nextInMs;
+  const nextInMs = async (chainTypes: readonly string[], most = 10) =>
+    (await takeDue(database, { chainTypes, most: most })).nextInMs;
 
   test("at once, if as many were due as were asked for", async () => {
     await makeSleepers("cart", [-1, -1, 100]);
@@ -147,10 +147,71 @@ describe("tells when there is something to take again", () => {
   });
 });
 
+describe("a look for what became due after a time", () => {
+  test("begins where all that was due before has been taken", async () => {
+    const ids = await makeSleepers("cart", [-40, -30, -20, -10]);
+    const look = (after?: Date) => takeDue(database, { chainTypes: ["cart"], most: 3, after });
+    const first = await look();
+    expect(idsOf(first)).toEqual(ids.slice(0, 3));
+    expect(first.nextInMs).toBe(0);
+    const second = await look(first.takenUntil);
+    expect(idsOf(second)).toEqual(ids.slice(3));
+    const [late] = await makeSleepers("cart", [-60]);
+    const [now] = await makeSleepers("cart", [0]);
+    const third = await look(second.takenUntil);
+    expect(idsOf(third)).toEqual([now]);
+    expect(idsOf(await look())).toEqual([late]);
+    // A second is left to those who write what they judged to be due a moment ago.
+    const age = Date.now() - third.takenUntil.getTime();
+    expect(age).toBeGreaterThanOrEqual(1_000);
+    expect(age).toBeLessThan(5_000);
+  });
+
+  test("passes by what was taken before, however much that was", async () => {
+    await makeSleepers(
+      "cart",
+      Array.from({ length: 2_000 }, (_, index) => -100 - index),
+    );
+    const session = new pg.Client({ connectionString: database.url });
+    await session.connect();
+    // Keeps PostgreSQL from clearing away what was.
+    await session.query("begin isolation level repeatable read");
+    await session.query("select count(*) from dispatcher.chain");
+    const chainTypes = ["cart"];
+    const { takenUntil } = await takeDue(database, { chainTypes, most: 2_000 });
+    const whole = await readsOf((alone) => takeDue(alone, { chainTypes, most: 1 }));
+    expect(whole.entries).toBeGreaterThan(2_000);
+    const rest = await readsOf((alone) => takeDue(alone, { chainTypes, most: 1, after: takenUntil }));
+    expect(rest.entries).toBeLessThan(5);
+    await session.query("rollback");
+    await session.end();
+  });
+});
+
 test("a plan made while nobody slept looks at a handful of index entries when 20,000 do", async () => {
+  await database.query("vacuum analyze dispatcher.chain", []);
+  const look = (alone: Database) => takeDue(alone, { chainTypes: ["cart", "order"], most: 32 });
+  const reads = await readsOf(look, async (alone) => {
+    await look(alone);
+    await makeSleepers(
+      "cart",
+      Array.from({ length: 20_000 }, (_, index) => 60 + index),
+    );
+    await look(alone);
+    await alone.query("analyze dispatcher.chain", []);
+  });
+  expect(reads.scans).toBe(0);
+  expect(reads.entries).toBeGreaterThanOrEqual(1);
+  expect(reads.entries).toBeLessThanOrEqual(3);
+});
+
+/** What a look reads, over one connection, which keeps its plans from before: whole tables, and entries of the index. */
+async function readsOf(
+  look: (alone: Database) => Promise<unknown>,
+  before: (alone: Database) => Promise<void> = async () => undefined,
+): Promise<{ scans: number; entries: number }> {
   const alone = await openDatabase({ url: database.url, schema: "dispatcher", poolSize: 1, direct: true });
-  const look = () => takeDue(alone, ["cart", "order"], 32);
-  const reads = async () => {
+  const countReads = async () => {
     await alone.query("select pg_stat_force_next_flush()", []);
     const [row] = await alone.read<{ scans: string; entries: string }>(
       `select t.seq_scan as scans, i.idx_tup_read as entries
@@ -159,19 +220,10 @@ test("a plan made while nobody slept looks at a handful of index entries when 20
     );
     return { scans: Number(row?.scans), entries: Number(row?.entries) };
   };
-  await alone.query("vacuum analyze dispatcher.chain", []);
-  await look();
-  await makeSleepers(
-    "cart",
-    Array.from({ length: 20_000 }, (_, index) => 60 + index),
-  );
-  await look();
-  await alone.query("analyze dispatcher.chain", []);
-  const before = await reads();
-  for (let count = 0; count < 10; count += 1) expect(await look()).toMatchObject({ chains: [] });
-  const after = await reads();
-  expect(after.scans).toBe(before.scans);
-  expect(after.entries - before.entries).toBeGreaterThanOrEqual(10);
-  expect(after.entries - before.entries).toBeLessThanOrEqual(30);
+  await before(alone);
+  const first = await countReads();
+  await look(alone);
+  const second = await countReads();
   await alone.close();
-});
+  return { scans: second.scans - first.scans, entries: second.entries - first.entries };
+}

@@ -12,7 +12,7 @@ function startStepped(mostMs: number) {
       new Promise((resolve, reject) => {
         ends.push({ resolve, reject });
       }),
-    { mostMs, onError: (error) => errors.push(error) },
+    { leastMs: 0, mostMs, onError: (error) => errors.push(error) },
   );
   return { loop, errors, runs: () => ends.length, end: () => ends[ends.length - 1] };
 }
