@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
+import { EventFeed } from "./engine/event-feed.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import { hastenNothing } from "./engine/hasten.ts";
 import { Registry } from "./engine/registry.ts";
@@ -25,6 +26,7 @@ import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
 import type { Loop } from "./workers/loop.ts";
+import { type Positions, startPositions } from "./workers/positions.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 
 export interface App {
@@ -85,14 +87,17 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => callbacks.close());
   const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
-  const parts: ExecuteParts = {
+  const feed = new EventFeed(database);
+  let positions: Positions | undefined;
+  const parts: ExecuteParts & { readonly feed: EventFeed } = {
     store,
     registry,
     validators,
     callbacks,
     policy,
     attempts,
-    hasten: hastenNothing,
+    hasten: { ...hastenNothing, positions: () => positions?.hasten() },
+    feed,
   };
 
   const pipeline = createPipeline({
@@ -124,6 +129,9 @@ export async function startApp(config: Config, log: Log): Promise<App> {
         else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
       },
     });
+    positions = startPositions(feed, (error) =>
+      log.warn({ err: error }, "events could not be given positions; trying again"),
+    );
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -137,7 +145,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await refresh?.stop();
+    await Promise.all([refresh?.stop(), positions?.stop()]);
   });
   acquired.defer(async () => {
     await Promise.all([grpc.stop(config.shutdownGraceMs), http.stop(config.shutdownGraceMs)]);
@@ -149,6 +157,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     ended,
     stop() {
       readiness.stopping();
+      feed.close();
       return held.disposeAsync();
     },
   };

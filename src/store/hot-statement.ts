@@ -16,6 +16,11 @@ export interface HotStatementParts {
   readonly output: Columns;
   /** `input` is the FROM item of the batch, which numbers its rows from 1 in the column `n`. */
   readonly text: (schema: string, input: string) => string;
+  /**
+   * Default: `once`. What has more than one index to go by is planned at `each call`, for the tables as they are; it must name
+   * its input, or PostgreSQL sees nothing that could differ from call to call.
+   */
+  readonly planned?: "once" | "each call";
 }
 
 /**
@@ -38,7 +43,6 @@ export interface HotStatement {
  * much it may also compile, at a thousand times the cost of running it.
  */
 const SETTINGS = [
-  "plan_cache_mode = force_generic_plan",
   "enable_seqscan = off",
   "enable_bitmapscan = off",
   "enable_hashjoin = off",
@@ -46,12 +50,16 @@ const SETTINGS = [
   "jit = off",
 ];
 
-export function hotStatement({ name, input, output, text }: HotStatementParts): HotStatement {
+const PLAN_MODES = { once: "force_generic_plan", "each call": "force_custom_plan" };
+
+export function hotStatement(parts: HotStatementParts): HotStatement {
+  const { name, input, output, text, planned = "once" } = parts;
+  const settings = [`plan_cache_mode = ${PLAN_MODES[planned]}`, ...SETTINGS];
   const names = Object.keys(input).join(", ");
   const from = `rows from (json_to_recordset($1) as (${declared(input)})) with ordinality as i (${names}, n)`;
   const definition = (schema: string, functionName: string) => `
     create or replace function ${schema}.${functionName} (json) returns table (${declared(output)})
-    language plpgsql ${SETTINGS.map((setting) => `set ${setting}`).join(" ")}
+    language plpgsql ${settings.map((setting) => `set ${setting}`).join(" ")}
     as $function$
       #variable_conflict use_column
       begin return query ${text(schema, from)}; end

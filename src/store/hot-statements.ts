@@ -2,6 +2,7 @@ import { keepAttemptsStatements } from "./attempts.ts";
 import { commitMoveAloneStatement, commitMovesStatement } from "./commit-moves.ts";
 import { createChainsStatement } from "./create-chains.ts";
 import type { HotStatement } from "./hot-statement.ts";
+import { assignPositionsStatement } from "./positions.ts";
 import { readChainsStatement } from "./read-chains.ts";
 import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
 
@@ -13,5 +14,6 @@ export const hotStatements: readonly HotStatement[] = [
   commitMoveAloneStatement,
   takeClaimsStatement,
   takeClaimAloneStatement,
+  assignPositionsStatement,
   ...Object.values(keepAttemptsStatements),
 ];

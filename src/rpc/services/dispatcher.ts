@@ -5,6 +5,7 @@ import {
 import type { Chain } from "../../domain/chain.ts";
 import { addChainResources, deleteChain, setChainState, updateChain } from "../../engine/change-chain.ts";
 import { claimFromToken } from "../../engine/claim-token.ts";
+import type { EventFeed } from "../../engine/event-feed.ts";
 import { execute } from "../../engine/execute.ts";
 import type { ExecuteParts } from "../../engine/execute-command.ts";
 import { resultOfMove } from "../../engine/execute-result.ts";
@@ -23,8 +24,9 @@ import { versionFromProto } from "../convert/version.ts";
 import { refuseStream, refuseUnary } from "../not-implemented.ts";
 import { pageSizeOf, pageToken, placeFromToken, UUID } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
+import { watchChainEvents } from "./watch-chain-events.ts";
 
-export function dispatcherService(parts: ExecuteParts): MountedService {
+export function dispatcherService(parts: ExecuteParts & { readonly feed: EventFeed }): MountedService {
   const { store, registry } = parts;
   const { database } = store;
   const isFinal = (chain: Chain) => registry.isFinal(chain);
@@ -126,7 +128,8 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
 
     importChains: () => refuseUnary("ImportChains"),
     executeChains: () => refuseStream("ExecuteChains"),
-    watchChainEvents: () => refuseStream("WatchChainEvents"),
+    watchChainEvents: ({ filter, ...request }, call) =>
+      watchChainEvents(parts, { ...request, filter: filterFromProto(filter) }, call),
   });
 }
 
