@@ -27,7 +27,7 @@ export interface EventRow {
   readonly reason: string;
   readonly event_time: Date;
   /** Only where it is asked for: an answer must not change by the place that its event is given afterwards (R13). */
-  readonly position?: string | null;
+  readonly event_position?: string | null;
 }
 
 /** JSON has no times. */
@@ -68,7 +68,7 @@ export const eventColumnTypes = {
   attempt_id: "uuid",
   reason: "text",
   event_time: "timestamptz",
-} satisfies Columns & Record<Exclude<keyof EventRow, "position">, string>;
+} satisfies Columns & Record<Exclude<keyof EventRow, "event_position">, string>;
 
 export function eventFromRow(row: EventRow): ChainEvent {
   return {
@@ -88,7 +88,7 @@ export function eventFromRow(row: EventRow): ChainEvent {
     attemptId: row.attempt_id ?? undefined,
     reason: row.reason,
     time: row.event_time,
-    ...(row.position && { position: Number(row.position) }),
+    ...(row.event_position && { position: Number(row.event_position) }),
   };
 }
 

@@ -4,6 +4,7 @@ import { createChainsStatement } from "./create-chains.ts";
 import type { HotStatement } from "./hot-statement.ts";
 import { assignPositionsStatement } from "./positions.ts";
 import { readChainsStatement } from "./read-chains.ts";
+import { readEventsStatement } from "./read-events.ts";
 import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
 
 /** All that this version calls. Those of other versions stay in the schema, for the sidecars that still run them. */
@@ -15,5 +16,6 @@ export const hotStatements: readonly HotStatement[] = [
   takeClaimsStatement,
   takeClaimAloneStatement,
   assignPositionsStatement,
+  readEventsStatement,
   ...Object.values(keepAttemptsStatements),
 ];

@@ -3,7 +3,14 @@ import type { FilteredChain } from "../domain/chain-filter.ts";
 import type { StreamHead } from "../domain/stream-place.ts";
 import { resourceFromPair, resourcesOf } from "./chain-row.ts";
 import type { Database } from "./database.ts";
-import { type ChainAfter, EVENT_COLUMNS, type EventRow, eventFromRow } from "./event-row.ts";
+import {
+  type ChainAfter,
+  EVENT_COLUMNS,
+  type EventRow,
+  eventColumnTypes,
+  eventFromRow,
+} from "./event-row.ts";
+import { batchOf, hotStatement } from "./hot-statement.ts";
 import { type HeadRow, headFromRow } from "./positions.ts";
 
 /** An event of the stream. */
@@ -40,7 +47,9 @@ export async function readEvents(
   after: number,
   withChains: boolean,
 ): Promise<EventPage> {
-  const rows = await read<Row>(textFor(schema), [after, withChains]);
+  const rows = await read<Row>(readEventsStatement.callIn(schema), [
+    batchOf([JSON.stringify({ after, with_chains: withChains })]),
+  ]);
   const [first] = rows;
   if (!first) throw new Error("event_head has lost its row: restore it");
   const head = headFromRow(first);
@@ -52,7 +61,7 @@ export async function readEvents(
 
 type Row = HeadRow &
   (EventRow | { readonly event_id: null }) & {
-    readonly position: string;
+    readonly event_position: string;
     readonly size: number | null;
     readonly chain_type: string | null;
     readonly state: string;
@@ -64,7 +73,7 @@ type Row = HeadRow &
   };
 
 function eventOf(row: Row & EventRow): StreamedEvent {
-  return { position: Number(row.position), event: eventFromRow(row), chain: chainOf(row) };
+  return { position: Number(row.event_position), event: eventFromRow(row), chain: chainOf(row) };
 }
 
 function chainOf(row: Row): FilteredChain | undefined {
@@ -88,28 +97,48 @@ const SIZE = ["evaluations", "context", "chain_after", "added_resources", "reaso
   .join(" + ");
 
 // All by one snapshot: the head tells of the very events that are read, and of what retention has deleted of them.
-const textFor = (schema: string) => `
-  select h.epoch, h.position as head_position, h.pruned_position, p.*,
+export const readEventsStatement = hotStatement({
+  name: "read_events",
+  input: { after: "bigint", with_chains: "boolean" },
+  output: {
+    epoch: "bigint",
+    head_position: "bigint",
+    pruned_position: "bigint",
+    ...eventColumnTypes,
+    event_position: "bigint",
+    size: "integer",
+    chain_type: "text",
+    state: "text",
+    disabled: "boolean",
+    is_early: "boolean",
+    resources: "json",
+    chain_before: "json",
+  },
+  text: (schema, from) => `
+  select h.epoch, h.position, h.pruned_position, ${Object.keys(eventColumnTypes)
+    .map((name) => `p.${name}`)
+    .join(", ")}, p.position, p.size,
     c.chain_type, c.state, c.disabled, c.is_early, c.resources, d.chain_before
-  from ${schema}.event_head h
+  from ${from}
+  join ${schema}.event_head h on h.only_row
   left join lateral (
     select * from (
       select e.*, sum(e.size) over (order by e.position) - e.size as bytes_before
       from (
         select ${EVENT_COLUMNS}, e.position, ${SIZE} as size
-        from ${schema}.chain_event e where e.position > $1::bigint order by e.position limit ${MOST_EVENTS}
+        from ${schema}.chain_event e where e.position > i.after order by e.position limit ${MOST_EVENTS}
       ) e
     ) e where e.bytes_before < ${MOST_BYTES}
   ) p on true
   left join lateral (
     select c.chain_type, c.state, c.disabled, coalesce(c.next_update_time > clock_timestamp(), false) as is_early,
       ${resourcesOf(schema, "c.id")} as resources
-    from ${schema}.chain c where $2::boolean and c.id = p.chain_id
+    from ${schema}.chain c where i.with_chains and c.id = p.chain_id
   ) c on true
   left join lateral (
     select d.chain_after as chain_before from ${schema}.chain_event d
-    where $2::boolean and c.chain_type is null and d.chain_id = p.chain_id and d.kind = 'DELETED'
+    where i.with_chains and c.chain_type is null and d.chain_id = p.chain_id and d.kind = 'DELETED'
     order by d.version desc limit 1
   ) d on true
-  where h.only_row
-  order by p.position`;
+  order by p.position`,
+});

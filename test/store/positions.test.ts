@@ -209,13 +209,15 @@ test("a plan made while the table was empty goes by the index of those without a
     );
     return { scans: Number(scans), entries: Number(entries) };
   };
-  const cost = async (most: number) => {
+  const costOf = async (run: () => Promise<number>) => {
     const before = await reads();
-    const { found } = await assignPositions(own, most);
+    const found = await run();
     const after = await reads();
     return { found, scans: after.scans - before.scans, entries: after.entries - before.entries };
   };
+  const cost = (most: number) => costOf(async () => (await assignPositions(own, most)).found);
   await assignPositions(own, 1000);
+  await readEvents(own, 0, true);
   await fill("i");
   await fill("i + 4000");
   await own.query("update dispatcher.event_head set position = 8000", []);
@@ -229,6 +231,9 @@ test("a plan made while the table was empty goes by the index of those without a
     // One to find it, one to write it, and some that the first has left behind.
     expect(entries).toBeLessThan(4000);
   }
+  const page = await costOf(async () => (await readEvents(own, 5000, true)).events.length);
+  expect(page).toMatchObject({ found: 250, scans: 0 });
+  expect(page.entries).toBeLessThan(1000);
   // As after a migration: nothing has a position, by the statistics.
   await own.query("update dispatcher.chain_event set position = null", []);
   await own.query("analyze dispatcher.chain_event", []);
