@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { AttemptKeeper } from "./engine/attempt-keeper.ts";
+import { EventFeed } from "./engine/event-feed.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import type { Hasten } from "./engine/hasten.ts";
 import { Registry } from "./engine/registry.ts";
@@ -86,6 +87,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => callbacks.close());
   const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
+  const feed = new EventFeed(database);
   // What a call hastens is started only once the database is there.
   let workers: Workers | undefined;
   const hasten: Hasten = {
@@ -103,7 +105,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   };
 
   const pipeline = createPipeline({
-    services: [dispatcherService(parts, log), registryService(parts), operationsService(parts)],
+    services: [dispatcherService({ ...parts, feed }, log), registryService(parts), operationsService(parts)],
     gate: () => readiness.gate(),
     log,
     metrics,
@@ -123,7 +125,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
-    workers = startWorkers(parts, { config, readiness, log, metrics });
+    workers = startWorkers({ ...parts, feed }, { config, readiness, log, metrics });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -150,6 +152,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     ended,
     stop() {
       readiness.stopping();
+      feed.close();
       return held.disposeAsync();
     },
   };

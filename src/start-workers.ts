@@ -1,4 +1,5 @@
 import type { Config } from "./config.ts";
+import type { EventFeed } from "./engine/event-feed.ts";
 import type { ExecuteParts } from "./engine/execute-command.ts";
 import type { Hasten } from "./engine/hasten.ts";
 import type { Log } from "./observability/log.ts";
@@ -9,6 +10,7 @@ import { startChainMigration } from "./workers/migrate-chains.ts";
 import { startOutbox } from "./workers/outbox.ts";
 import { startOutboxHousekeeping } from "./workers/outbox-housekeeping.ts";
 import { startOutboxWatch } from "./workers/outbox-watch.ts";
+import { startPositions } from "./workers/positions.ts";
 import { startRegistryRefresh } from "./workers/registry-refresh.ts";
 import { Retention, startRetention } from "./workers/retention.ts";
 import { startScheduler } from "./workers/scheduler.ts";
@@ -28,7 +30,7 @@ export interface WorkerOptions {
 
 /** Starts what a sidecar does by itself, and tells log, metrics and readiness how it goes. */
 export function startWorkers(
-  parts: ExecuteParts,
+  parts: ExecuteParts & { readonly feed: EventFeed },
   { config, readiness, log, metrics }: WorkerOptions,
 ): Workers {
   const { registry } = parts;
@@ -67,6 +69,7 @@ export function startWorkers(
       onError: failed("the outbox could not be counted"),
     }),
   ];
+  const positions = startPositions(parts.feed, failed("events could not be given positions"));
   const outbox = startOutbox({
     ...parts,
     observe: {
@@ -87,12 +90,12 @@ export function startWorkers(
       : undefined;
   return {
     deliveries: () => outbox.wake(),
-    positions: () => undefined,
+    positions: () => positions.hasten(),
     async stop(graceMs) {
       // What the scheduler still moves may have an effect to deliver.
       await scheduler?.stop(graceMs);
       await outbox.stop(graceMs);
-      await Promise.all(loops.map((loop) => loop.stop()));
+      await Promise.all([...loops, positions].map((loop) => loop.stop()));
     },
   };
 }

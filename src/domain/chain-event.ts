@@ -36,6 +36,8 @@ export interface ChainEvent {
   /** Why, as an operator worded it. */
   readonly reason: string;
   readonly time: Date;
+  /** Its place in the stream of all events, from 1 on, given shortly after the commit. */
+  readonly position?: number | undefined;
 }
 
 /** A transition as it was recorded, with all that its caller was answered (R13). */

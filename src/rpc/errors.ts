@@ -38,6 +38,7 @@ export const codeOfReason: Readonly<Record<RefusalReason, Code>> = {
   TOO_MANY_CHAIN_TYPES: Code.ResourceExhausted,
   VALIDATOR_UNAVAILABLE: Code.Unavailable,
   CALLBACK_UNANSWERED: Code.Unavailable,
+  SLOW_READER: Code.Unavailable,
   DATABASE_UNAVAILABLE: Code.Unavailable,
   COMMIT_UNKNOWN: Code.Unavailable,
   NOT_READY: Code.Unavailable,

@@ -14,6 +14,8 @@ import { normaliseTimeouts } from "./timeout-header.ts";
 
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_CONNECTIONS = 1000;
+/** A connection over which all has been said may stay open for so long, for its caller to close it. */
+const LINGER_MS = 1000;
 
 export interface GrpcListenerOptions {
   readonly address: ListenAddress;
@@ -70,6 +72,10 @@ export function createGrpcListener({ address, pipeline }: GrpcListenerOptions): 
       const cut = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
+      for (const socket of sockets) {
+        // A caller that does not read its streams to their end does not close it.
+        socket.once("finish", () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+      }
       endless.endAll();
       server.tryShutdown(() => {});
       await closed;

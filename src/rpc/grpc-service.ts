@@ -68,33 +68,38 @@ function streamHandler(
 ): handleServerStreamingCall<Buffer, Buffer> {
   return (grpcCall) => {
     const call = liveCallOf(grpcCall);
-    writeAll(answers(grpcCall.request, call), grpcCall).then(
+    writeAll(answers(grpcCall.request, call), grpcCall, call).then(
       () => grpcCall.end(),
       (error: unknown) => grpcCall.emit("error", grpcStatus(ConnectError.from(error))),
     );
   };
 }
 
+/** Written, but not taken yet: so much of a stream waits for its reader, and one message in any case. */
+const MOST_WAITING_BYTES = 64 * 1024;
+
+/** grpc-js says that a message is taken when the reader's flow-control window has let it out. */
 async function writeAll(
   answers: AsyncIterable<Buffer>,
   grpcCall: ServerWritableStream<Buffer, Buffer>,
+  call: LiveCall,
 ): Promise<void> {
+  let waitingBytes = 0;
+  let goOn: (() => void) | undefined;
+  call.signal.addEventListener("abort", () => goOn?.());
   for await (const bytes of answers) {
     if (grpcCall.cancelled) return;
-    if (!grpcCall.write(bytes)) await drainOrCancel(grpcCall);
+    waitingBytes += bytes.length;
+    grpcCall.write(bytes, () => {
+      waitingBytes -= bytes.length;
+      if (waitingBytes <= MOST_WAITING_BYTES) goOn?.();
+    });
+    while (waitingBytes > MOST_WAITING_BYTES && !call.isEnded) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+    }
   }
-}
-
-function drainOrCancel(grpcCall: ServerWritableStream<Buffer, Buffer>): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      grpcCall.off("drain", done);
-      grpcCall.off("cancelled", done);
-      resolve();
-    };
-    grpcCall.on("drain", done);
-    grpcCall.on("cancelled", done);
-  });
 }
 
 interface GrpcCall {

@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createRegistry } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { EvaluationReportSchema } from "../../gen/ts/dispatcher/v1/evaluation_pb.ts";
 import {
@@ -10,7 +16,7 @@ import {
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { DECODE_DEPTH } from "./grpc-service.ts";
 import { createHttpClosing } from "./http-closing.ts";
-import { mountOnConnect } from "./http-service.ts";
+import { goOnWriting, mountOnConnect } from "./http-service.ts";
 import { type CallListener, listen } from "./listen.ts";
 import { type ListenAddress, requireLocal } from "./listen-address.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -63,6 +69,7 @@ function requestListener(pipeline: Pipeline): RequestListener {
     textDecoder: new TextDecoder("utf-8", { fatal: true }),
     registry: createRegistry(ErrorInfoSchema, BadRequestSchema, RetryInfoSchema, EvaluationReportSchema),
   };
+  const responses = new WeakMap<object, ServerResponse>();
   const answer = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
       for (const service of pipeline.services) mountOnConnect(router, service, pipeline);
@@ -74,6 +81,9 @@ function requestListener(pipeline: Pipeline): RequestListener {
     compressMinBytes: MAX_MESSAGE_BYTES,
     jsonOptions,
     binaryOptions: { recursionLimit: DECODE_DEPTH, readUnknownFields: false },
+    contextValues: (request) =>
+      // What Connect waits for before it writes on.
+      createContextValues().set(goOnWriting, () => responses.get(request)?.emit("drain")),
     requestGate: (context) => describeTransportErrors(context, pipeline),
   });
 
@@ -84,6 +94,7 @@ function requestListener(pipeline: Pipeline): RequestListener {
       return refuse(response, 405, "methods are called by POST", { allow: "POST" });
     if (!hasHost(request)) return refuse(response, 400, "the Host header is missing or malformed");
     normaliseTimeouts(request.headers);
+    responses.set(request, response);
     answer(request, response);
   };
 }

@@ -1,9 +1,12 @@
 import { create, type Message } from "@bufbuild/protobuf";
-import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import { type ConnectRouter, createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { LiveCall } from "./live-call.ts";
 import type { Pipeline, Wire } from "./pipeline.ts";
 import { servedMethods } from "./served-method.ts";
 import type { MountedService } from "./service.ts";
+
+/** Lets whoever waits for the reader of a response go on. Set for each request by the listener. */
+export const goOnWriting = createContextKey(() => {});
 
 /** Mounts a service. Connect reads and writes the messages, in the format that the caller chose. */
 export function mountOnConnect(router: ConnectRouter, service: MountedService, pipeline: Pipeline): void {
@@ -13,7 +16,12 @@ export function mountOnConnect(router: ConnectRouter, service: MountedService, p
       router.rpc(served.method, (request, context) => answer(request, liveCallOf(context)));
     } else {
       const answers = pipeline.serverStreaming(served.method, served.handler, wire);
-      router.rpc(served.method, (request, context) => answers(request, liveCallOf(context)));
+      router.rpc(served.method, (request, context) => {
+        const call = liveCallOf(context);
+        // Connect waits for the reader as long as it takes, even for one that has gone.
+        call.signal.addEventListener("abort", context.values.get(goOnWriting));
+        return answers(request, call);
+      });
     }
   }
 }

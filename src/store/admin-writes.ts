@@ -1,5 +1,5 @@
 import type { ResourceMapping } from "../domain/resource-mapping.ts";
-import { pairFromResource } from "./chain-row.ts";
+import { pairFromResource, resourcesOf } from "./chain-row.ts";
 import type { Database } from "./database.ts";
 
 /** Who writes a chain by hand, and on which version. */
@@ -71,7 +71,9 @@ export async function updateChain(
         ${KEEP_LIVING_CLAIM}
       from held h where c.id = h.id and c.version = h.version
       returning c.id, c.version, clock_timestamp() as time`,
-    event: note(schema, "UPDATED"),
+    event: `
+      insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
+      select $2::uuid, id, 'UPDATED', false, version, $4::text, $5::text, time from changed`,
   });
 }
 
@@ -108,7 +110,10 @@ export async function addResources(
   });
 }
 
-/** Refused while a claim lives or a delivery is pending, unless forced; what is pending is delivered all the same. */
+/**
+ * Refused while a claim lives or a delivery is pending, unless forced; what is pending is delivered all the same. The note keeps
+ * what watchers of events select chains by.
+ */
 export async function deleteChain(database: Database, write: AdminWrite, force: boolean): Promise<boolean> {
   const { schema } = database;
   return wrote(database, write, {
@@ -118,8 +123,11 @@ export async function deleteChain(database: Database, write: AdminWrite, force: 
       where c.id = h.id and c.version = h.version
         and ($6::boolean or (c.claim_id is null or c.claim_expiry <= clock_timestamp()) and not exists (
           select from ${schema}.outbox_message m where m.chain_id = c.id and m.state = 'PENDING'))
-      returning c.id, c.version, clock_timestamp() as time`,
-    event: note(schema, "DELETED"),
+      returning c.id, c.version, clock_timestamp() as time, json_build_object('chainType', c.chain_type,
+        'resources', ${resourcesOf(schema, "c.id")}, 'createTime', c.create_time, 'disabled', c.disabled) as chain_after`,
+    event: `
+      insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, chain_after, requested_by, reason, event_time)
+      select $2::uuid, id, 'DELETED', false, version, chain_after, $4::text, $5::text, time from changed`,
   });
 }
 
@@ -154,10 +162,4 @@ async function wrote(database: Database, write: AdminWrite, parts: Parts): Promi
     [write.chainId, write.eventId, write.version, write.requestedBy, write.reason, ...parts.values],
   );
   return rows.length > 0;
-}
-
-function note(schema: string, kind: "UPDATED" | "DELETED"): string {
-  return `
-    insert into ${schema}.chain_event (id, chain_id, kind, is_move, version, requested_by, reason, event_time)
-    select $2::uuid, id, '${kind}', false, version, $4::text, $5::text, time from changed`;
 }

@@ -37,7 +37,7 @@ export const chainColumnTypes = {
 } satisfies Columns & Record<keyof ChainRow, string>;
 
 /** The mappings of a chain in canonical order: the columns sort by bytes. */
-const resourcesOf = (schema: string, id: string): string => `
+export const resourcesOf = (schema: string, id: string): string => `
   (select json_agg(json_build_array(r.resource_type, r.resource_id) order by r.resource_type, r.resource_id)
      from ${schema}.chain_resource r where r.chain_id = ${id})`;
 

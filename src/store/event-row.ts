@@ -26,12 +26,14 @@ export interface EventRow {
   readonly attempt_id: string | null;
   readonly reason: string;
   readonly event_time: Date;
+  /** Only where it is asked for: an answer must not change by the place that its event is given afterwards (R13). */
+  readonly event_position?: string | null;
 }
 
 /** JSON has no times. */
 export type StoredEvaluation = Omit<Evaluation, "deferredUntil"> & { readonly deferredUntil?: string };
 
-/** What of the chain after a move is in no other column of its event. */
+/** What of the chain after a move, or at its deletion, is in no other column of its event. */
 export interface ChainAfter {
   readonly chainType: string;
   readonly resources: readonly [string, string][];
@@ -66,7 +68,7 @@ export const eventColumnTypes = {
   attempt_id: "uuid",
   reason: "text",
   event_time: "timestamptz",
-} satisfies Columns & Record<keyof EventRow, string>;
+} satisfies Columns & Record<Exclude<keyof EventRow, "event_position">, string>;
 
 export function eventFromRow(row: EventRow): ChainEvent {
   return {
@@ -86,6 +88,7 @@ export function eventFromRow(row: EventRow): ChainEvent {
     attemptId: row.attempt_id ?? undefined,
     reason: row.reason,
     time: row.event_time,
+    ...(row.event_position && { position: Number(row.event_position) }),
   };
 }
 

@@ -18,6 +18,11 @@ export interface HotStatementParts {
   readonly text: (schema: string, input: string) => string;
   /** Carried out before it, in the same transaction: `text` sees what it did, and what others have committed by then. */
   readonly first?: (schema: string, input: string) => string;
+  /**
+   * Default: `once`. What has more than one index to go by is planned at `each call`, for the tables as they are; it must name
+   * its input, or PostgreSQL sees nothing that could differ from call to call.
+   */
+  readonly planned?: "once" | "each call";
 }
 
 /**
@@ -40,7 +45,6 @@ export interface HotStatement {
  * much it may also compile, at a thousand times the cost of running it.
  */
 const SETTINGS = [
-  "plan_cache_mode = force_generic_plan",
   "enable_seqscan = off",
   "enable_bitmapscan = off",
   "enable_hashjoin = off",
@@ -48,12 +52,16 @@ const SETTINGS = [
   "jit = off",
 ];
 
-export function hotStatement({ name, input, output, text, first }: HotStatementParts): HotStatement {
+const PLAN_MODES = { once: "force_generic_plan", "each call": "force_custom_plan" };
+
+export function hotStatement(parts: HotStatementParts): HotStatement {
+  const { name, input, output, text, first, planned = "once" } = parts;
+  const settings = [`plan_cache_mode = ${PLAN_MODES[planned]}`, ...SETTINGS];
   const names = Object.keys(input).join(", ");
   const from = `rows from (json_to_recordset($1) as (${declared(input)})) with ordinality as i (${names}, n)`;
   const definition = (schema: string, functionName: string) => `
     create or replace function ${schema}.${functionName} (json) returns table (${declared(output)})
-    language plpgsql ${SETTINGS.map((setting) => `set ${setting}`).join(" ")}
+    language plpgsql ${settings.map((setting) => `set ${setting}`).join(" ")}
     as $function$
       #variable_conflict use_column
       begin ${first ? `${first(schema, from)}; ` : ""}return query ${text(schema, from)}; end

@@ -3,7 +3,9 @@ import { commitMoveAloneStatement, commitMovesStatement } from "./commit-moves.t
 import { createChainsStatement } from "./create-chains.ts";
 import { finishDeliveriesStatement } from "./finish-deliveries.ts";
 import type { HotStatement } from "./hot-statement.ts";
+import { assignPositionsStatement } from "./positions.ts";
 import { readChainsStatement } from "./read-chains.ts";
+import { readEventsStatement } from "./read-events.ts";
 import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
 import { takeDeliveriesStatement } from "./take-deliveries.ts";
 import { takeDueStatement } from "./take-due.ts";
@@ -19,5 +21,7 @@ export const hotStatements: readonly HotStatement[] = [
   takeDueStatement,
   takeDeliveriesStatement,
   finishDeliveriesStatement,
+  assignPositionsStatement,
+  readEventsStatement,
   ...Object.values(keepAttemptsStatements),
 ];

@@ -17,7 +17,7 @@ export async function listEvents(
   limit: number,
 ): Promise<ChainEvent[]> {
   const rows = await read<EventRow>(
-    `select ${EVENT_COLUMNS} from ${schema}.chain_event e
+    `select ${EVENT_COLUMNS}, e.position as event_position from ${schema}.chain_event e
      where e.chain_id = $1
        and ($2::bigint is null or (e.version, not e.is_move, e.id) > ($2, not $3::boolean, $4::uuid))
        and ($2::bigint is null or e.version >= $2)

@@ -8,35 +8,54 @@ export interface WakeableLoop extends Loop {
   wake(): void;
 }
 
-/** Runs a piece of work again and again, each run an interval after the last has ended; a failed one changes nothing. */
-export function startLoop(
-  runOnce: () => Promise<unknown>,
-  { intervalMs, onError }: { readonly intervalMs: number; readonly onError: (error: unknown) => void },
-): WakeableLoop {
-  let stopped = false;
+export interface LoopOptions<T> {
+  /** So long after a run the next one begins, at the latest. */
+  readonly intervalMs: number;
+  /** Default: 0. So long after a run the next one begins at the soonest: what there is to do meanwhile is done together. */
+  readonly leastMs?: number;
+  /** Where a run knows when there is something to do again: in so many milliseconds. */
+  readonly nextInMs?: (result: T) => number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Runs a piece of work again and again, never beside itself; a failed run changes nothing. */
+export function startLoop<T>(runOnce: () => Promise<T>, options: LoopOptions<T>): WakeableLoop {
+  const { intervalMs, leastMs = 0, nextInMs = () => intervalMs, onError } = options;
+  let isStopped = false;
   let isWoken = false;
+  let endedMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
+
+  const runIn = (ms: number) => {
+    if (isStopped) return;
+    const restMs = endedMs + leastMs - performance.now();
+    timer = setTimeout(run, Math.ceil(Math.max(restMs, Math.min(ms, intervalMs), 0)));
+  };
   const run = () => {
     timer = undefined;
     isWoken = false;
     running = runOnce()
-      .then(() => undefined, onError)
-      .then(() => {
-        if (!stopped) timer = setTimeout(run, isWoken ? 0 : intervalMs);
+      .then(nextInMs, (error: unknown) => {
+        onError(error);
+        return intervalMs;
+      })
+      .then((waitMs) => {
+        endedMs = performance.now();
+        runIn(isWoken ? 0 : waitMs);
       });
   };
   run();
   return {
     wake() {
-      if (isWoken || stopped) return;
+      if (isWoken) return;
       isWoken = true;
       if (!timer) return;
       clearTimeout(timer);
-      timer = setTimeout(run, 0);
+      runIn(0);
     },
     stop() {
-      stopped = true;
+      isStopped = true;
       clearTimeout(timer);
       return running;
     },

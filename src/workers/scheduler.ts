@@ -3,7 +3,7 @@ import type { ExecuteParts } from "../engine/execute-command.ts";
 import { brokenOff, type DueExecution, executeDue } from "../engine/execute-due.ts";
 import { ReachableTypes } from "../engine/reachable-types.ts";
 import { type DueChain, type TakenDue, takeDue } from "../store/take-due.ts";
-import { startDueLoop } from "./due-loop.ts";
+import { startLoop } from "./loop.ts";
 
 /** Chains that become due one after the other share statements, and cost half. */
 const LEAST_SLEEP_MS = 20;
@@ -107,10 +107,11 @@ export interface RunningScheduler {
 }
 
 export function startScheduler(parts: ExecuteParts, options: SchedulerOptions): RunningScheduler {
-  const scheduler = new Scheduler(parts, options, () => loop.hasten());
-  const loop = startDueLoop(async () => (await scheduler.runOnce()).nextInMs, {
+  const scheduler = new Scheduler(parts, options, () => loop.wake());
+  const loop = startLoop(() => scheduler.runOnce(), {
+    intervalMs: MOST_SLEEP_MS,
     leastMs: LEAST_SLEEP_MS,
-    mostMs: MOST_SLEEP_MS,
+    nextInMs: ({ nextInMs }) => nextInMs,
     onError: options.observe.onError,
   });
   return {

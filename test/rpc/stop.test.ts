@@ -1,4 +1,5 @@
 import { link, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -102,6 +103,25 @@ test("watchers of health do not hold up a stop, and see it coming", async () => 
   expect((await ended).code).toBe(14);
   expect(seen).toEqual([1, 2]);
   client.close();
+});
+
+test("a caller that does not read its stream to the end does not hold up a stop", async () => {
+  sidecar.behaviour.watch = async function* () {
+    yield { cursor: "1" };
+  };
+  const session = connectHttp2(`http://${sidecar.grpcAddress}`);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/dispatcher.v1.DispatcherService/WatchChainEvents",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => undefined).end(frame(new Uint8Array()));
+  await new Promise((resolve) => stream.once("response", resolve));
+  const startedMs = performance.now();
+  await sidecar.grpc.stop(60_000);
+  expect(performance.now() - startedMs).toBeLessThan(20_000);
+  session.destroy();
 });
 
 test("a kept connection is closed after its answer", async () => {

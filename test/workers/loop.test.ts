@@ -72,3 +72,24 @@ test("the stop waits for the run under way, and nothing runs after it", async ()
   await turn();
   expect(runs).toHaveLength(1);
 });
+
+test("runs when the run before said, no later than an interval after it and no sooner than it may", async () => {
+  const ends: ((waitMs: number) => void)[] = [];
+  const begun: number[] = [];
+  const loop = startLoop(
+    () => {
+      begun.push(performance.now());
+      return new Promise<number>((resolve) => ends.push(resolve));
+    },
+    { intervalMs: 60, leastMs: 20, nextInMs: (waitMs) => waitMs, onError: () => undefined },
+  );
+  for (const [index, waitMs] of [0, Number.POSITIVE_INFINITY, 40].entries()) {
+    ends[index]?.(waitMs);
+    await expect.poll(() => begun.length).toBe(index + 2);
+  }
+  const gaps = begun.slice(1).map((time, index) => time - (begun[index] ?? 0));
+  for (const [index, leastMs] of [20, 60, 40].entries())
+    expect(gaps[index]).toBeGreaterThanOrEqual(leastMs - 1);
+  ends.at(-1)?.(0);
+  await loop.stop();
+});

@@ -26,5 +26,6 @@ export function chainEventToProto(event: ChainEvent): MessageInitShape<typeof Ch
       resourceType,
       resourceId,
     })),
+    position: BigInt(event.position ?? 0),
   };
 }

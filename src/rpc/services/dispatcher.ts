@@ -5,6 +5,7 @@ import {
 import type { Chain } from "../../domain/chain.ts";
 import { addChainResources, deleteChain, setChainState, updateChain } from "../../engine/change-chain.ts";
 import { claimFromToken } from "../../engine/claim-token.ts";
+import type { EventFeed } from "../../engine/event-feed.ts";
 import { execute } from "../../engine/execute.ts";
 import { executeChains } from "../../engine/execute-chains.ts";
 import type { ExecuteParts } from "../../engine/execute-command.ts";
@@ -23,11 +24,15 @@ import { claimToProto, executeCommandFromProto, executeResultToProto } from "../
 import { executeChainsCommandFromProto, sweepStepToProto } from "../convert/execute-chains.ts";
 import { durationFromProto, timeFromProto } from "../convert/time.ts";
 import { versionFromProto } from "../convert/version.ts";
-import { refuseStream, refuseUnary } from "../not-implemented.ts";
+import { refuseUnary } from "../not-implemented.ts";
 import { pageSizeOf, pageToken, placeFromToken, TIME, UUID } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
+import { watchChainEvents } from "./watch-chain-events.ts";
 
-export function dispatcherService(parts: ExecuteParts, log: Log): MountedService {
+export function dispatcherService(
+  parts: ExecuteParts & { readonly feed: EventFeed },
+  log: Log,
+): MountedService {
   const { store, registry } = parts;
   const { database } = store;
   const isFinal = (chain: Chain) => registry.isFinal(chain);
@@ -135,7 +140,8 @@ export function dispatcherService(parts: ExecuteParts, log: Log): MountedService
     },
 
     importChains: () => refuseUnary("ImportChains"),
-    watchChainEvents: () => refuseStream("WatchChainEvents"),
+    watchChainEvents: ({ filter, ...request }, call) =>
+      watchChainEvents(parts, { ...request, filter: filterFromProto(filter) }, call),
   });
 }
 

@@ -137,7 +137,8 @@ export type ChainEvent = Message<"dispatcher.v1.ChainEvent"> & {
   addedResources: ResourceMapping[];
 
   /**
-   * Place in the stream of all events. Given shortly after the commit: 0 until then.
+   * Place in the stream of all events. Given shortly after the commit: 0 until then, and wherever a call answers with the event
+   * that it made, so that a repetition gets the same answer.
    *
    * @generated from field: int64 position = 17;
    */
