@@ -10,10 +10,3 @@ export function notImplemented(what: string): Refusal {
 export async function refuseUnary(what: string): Promise<never> {
   throw notImplemented(what);
 }
-
-/** A stream that ends at once, with the refusal. */
-export function refuseStream(what: string): AsyncIterable<never> {
-  return {
-    [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(notImplemented(what)) }),
-  };
-}
