@@ -4,7 +4,7 @@ import { startDueLoop } from "../../src/workers/due-loop.ts";
 const HOUR_MS = 3_600_000;
 
 /** A loop of runs that end when the test says so, each with how long to sleep afterwards. */
-function startStepped(mostMs: number) {
+function startStepped(mostMs: number, leastMs = 0) {
   const errors: unknown[] = [];
   const ends: { resolve: (waitMs: number) => void; reject: (error: unknown) => void }[] = [];
   const loop = startDueLoop(
@@ -12,7 +12,7 @@ function startStepped(mostMs: number) {
       new Promise((resolve, reject) => {
         ends.push({ resolve, reject });
       }),
-    { leastMs: 0, mostMs, onError: (error) => errors.push(error) },
+    { leastMs, mostMs, onError: (error) => errors.push(error) },
   );
   return { loop, errors, runs: () => ends.length, end: () => ends[ends.length - 1] };
 }
@@ -42,6 +42,19 @@ test("is woken from a long sleep, and once more if it was hastened while it ran"
   await loop.stop();
   loop.hasten();
   expect(runs()).toBe(3);
+});
+
+test("lets what becomes due meanwhile come together", async () => {
+  const { loop, runs, end } = startStepped(HOUR_MS, 50);
+  const startMs = performance.now();
+  end()?.resolve(0);
+  await Promise.resolve();
+  loop.hasten();
+  await expect.poll(runs).toBe(2);
+  // Timers round to the millisecond.
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(49);
+  end()?.resolve(0);
+  await loop.stop();
 });
 
 test("goes on after a failed run, and tells of it", async () => {
