@@ -1,5 +1,6 @@
 import type { ChainType } from "../domain/chain-type.ts";
 import { isLocalUrl, LocalReach } from "../outbound/local-reach.ts";
+import { callbackOf } from "./prepare-move.ts";
 import type { Registry } from "./registry.ts";
 
 /**
@@ -47,13 +48,13 @@ export class ReachableTypes {
 }
 
 /** The endpoints without which a chain may be unable to go on; undefined if one is missing. */
-function neededBy({ validators, callbacks }: Registry, chainType: ChainType): string[] | undefined {
+function neededBy(registry: Registry, chainType: ChainType): string[] | undefined {
   const urls = new Set<string>();
-  for (const { name } of chainType.transitions) {
-    const validator = validators.find(chainType, name)?.value;
+  for (const { name, finalState } of chainType.transitions) {
+    const validator = registry.validators.find(chainType, name)?.value;
     if (!validator) return undefined;
     urls.add(validator.url);
-    const callback = callbacks.find(chainType, name)?.value;
+    const callback = callbackOf(registry, chainType, { transition: name, finalState });
     if (callback?.mode === "BEFORE_COMMIT") urls.add(callback.endpoint.url);
   }
   return [...urls];

@@ -76,7 +76,10 @@ export const takeDueStatement = hotStatement({
     taken_until: "timestamptz",
   },
   text: (schema, from) => `
-  with asked as materialized (select i.chain_type, i.most, coalesce(i.after, '-infinity') as after, now from ${from}, clock_timestamp() as now),
+  with asked as materialized (
+    select i.chain_type, i.most, coalesce(i.after, '-infinity') as after, now
+    from ${from}, clock_timestamp() as now
+  ),
   found as materialized (
     select d.id, d.wake_time
     from asked a cross join lateral (

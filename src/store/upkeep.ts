@@ -53,7 +53,7 @@ export interface Page {
 }
 
 /** Few enough that nobody waits long for the rows that are locked meanwhile. */
-const PAGE_ROWS = 1_000;
+const PAGE_ROWS = 500;
 /** Before all ids. */
 export const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
