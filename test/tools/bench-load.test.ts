@@ -106,6 +106,25 @@ test("a run after one that failed is judged by itself", async () => {
   await expect(load.run({ operations: 8, concurrency: 2 })).resolves.toMatchObject({ operations: 8 });
 });
 
+test("a run that is finished begins no more calls, and counts those that the server has seen", async () => {
+  let seen = 0;
+  await start((request, respond) => {
+    seen += 1;
+    respond(null, request);
+  });
+  await load.prepare(bodies(20_000));
+  const run = load.run({ operations: 20_000, concurrency: 32 });
+  await expect.poll(() => seen).toBeGreaterThan(100);
+  load.finish();
+  const { operations, latenciesMs } = await run;
+  expect(operations).toBe(seen);
+  expect(operations).toBeLessThan(20_000);
+  expect(latenciesMs).toHaveLength(operations);
+  expect(Math.min(...latenciesMs)).toBeGreaterThan(0);
+  await load.prepare(bodies(6));
+  await expect(load.run({ operations: 6, concurrency: 2 })).resolves.toMatchObject({ operations: 6 });
+});
+
 test("no more messages are sent than were prepared", async () => {
   await start((request, respond) => respond(null, request));
   await load.prepare(bodies(3));
