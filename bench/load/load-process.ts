@@ -14,9 +14,8 @@ const giveUp = (error: Error) => {
   broken ??= error;
   onBroken(broken);
 };
-const connections = await Promise.all(
-  Array.from({ length: Number(count) }, () => Connection.open(Number(port), path, giveUp)),
-);
+const open = () => Connection.open(Number(port), path, giveUp);
+let connections = await Promise.all(Array.from({ length: Number(count) }, open));
 let bodies: Uint8Array[] = [];
 let next = 0;
 
@@ -37,7 +36,9 @@ let finish = () => {};
 
 /** Keeps so many calls open until all are answered, or until it is finished. */
 async function run({ operations, concurrency }: Load): Promise<LoadReply> {
+  if (broken) throw broken;
   const messages = take(operations);
+  connections = await Promise.all(connections.map((connection) => (connection.isLeft ? open() : connection)));
   const latenciesMs = new Float64Array(operations);
   const endings = new Endings();
   const cpu = process.cpuUsage();
@@ -68,7 +69,6 @@ async function run({ operations, concurrency }: Load): Promise<LoadReply> {
         giveUp(error as Error);
       }
     };
-    if (broken) throw broken;
     onBroken = reject;
     watch(() => ended);
     for (let caller = 0; caller < concurrency; caller += 1)
