@@ -13,20 +13,21 @@ export const execute: FigureDefinition = {
   name: "execute",
   what: "one step of a chain by one validator, beside relay, pgbench, floor, Restate and DBOS",
   async measure({ stage, effort, quick, tell }) {
-    const concurrencies = quick ? [1, 64, 256] : [1, 16, 64, 256];
-    const rivals = quick ? [64] : concurrencies;
+    const all = [1, 16, 64, 256];
+    // In short, whoever is beside the sidecar has those numbers of callers that a ratio takes.
+    const inShort = (...few: readonly number[]) => (quick ? few : all);
     const figure = await compare(
       {
         name: "execute",
         title: "Execute: one durable step, one validator",
         entrants: [
-          { subject: dispatcher({ work: executeWork }), concurrencies },
-          { subject: dispatcher({ mode: "direct", work: executeWork }), concurrencies },
-          { subject: relay(), concurrencies },
-          { subject: floor, concurrencies: quick ? [1, 64] : concurrencies },
+          { subject: dispatcher({ work: executeWork }), concurrencies: inShort(1, 64, 256) },
+          { subject: dispatcher({ mode: "direct", work: executeWork }), concurrencies: inShort(1, 64) },
+          { subject: relay(), concurrencies: inShort(64) },
+          { subject: floor, concurrencies: inShort(1) },
           { subject: pgbench, concurrencies: quick ? [4, 16] : [4, 16, 64] },
-          { subject: restate, concurrencies: rivals },
-          { subject: dbos, concurrencies: rivals },
+          { subject: restate, concurrencies: inShort(64) },
+          { subject: dbos, concurrencies: inShort(64) },
         ],
       },
       stage,

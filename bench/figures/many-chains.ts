@@ -11,7 +11,7 @@ export const manyChains: FigureDefinition = {
   name: "many_chains",
   what: "Execute with 10 thousand, 1 million and 5 million chains in the database",
   async measure({ stage, effort, quick, tell }) {
-    const sizes = quick ? [10_000, 200_000] : [10_000, 1_000_000, 5_000_000];
+    const sizes = quick ? [10_000, 50_000] : [10_000, 1_000_000, 5_000_000];
     const figure = await compare(
       {
         name: "many_chains",

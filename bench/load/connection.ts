@@ -46,6 +46,7 @@ export class Connection {
   readonly #headers: Buffer;
   readonly #calls = new Map<number, Call>();
   readonly #onBroken: (error: Error) => void;
+  #isLeft = false;
   /** Calls that the server allows at once, as far as it has said. */
   #concurrencyMost = Number.POSITIVE_INFINITY;
   #nextStream = 1;
@@ -67,7 +68,12 @@ export class Connection {
       this.flush();
     });
     socket.on("error", (error) => onBroken(error));
-    socket.on("close", () => onBroken(new Error("the server closed the connection")));
+    socket.on("close", () => this.#leave("the server closed the connection"));
+  }
+
+  /** The server has let go of it while no call was open, as servers do when nothing has been called for a while. */
+  get isLeft(): boolean {
+    return this.#isLeft;
   }
 
   static async open(port: number, path: string, onBroken: (error: Error) => void): Promise<Connection> {
@@ -148,7 +154,7 @@ export class Connection {
         this.#end(stream, { hasMessage: false, resetCode: payload.readUInt32BE(0) });
         return;
       case FrameType.GOAWAY:
-        this.#onBroken(new Error(`the server said GOAWAY (${payload.readUInt32BE(4)})`));
+        this.#leave(`the server said GOAWAY (${payload.readUInt32BE(4)})`);
         return;
     }
   }
@@ -177,6 +183,11 @@ export class Connection {
     if (!call) return;
     this.#calls.delete(stream);
     call.onEnd(ending);
+  }
+
+  #leave(why: string): void {
+    this.#isLeft = true;
+    if (this.#calls.size > 0) this.#onBroken(new Error(`${why} with ${this.#calls.size} calls open`));
   }
 
   #receive(bytes: number): void {

@@ -10,12 +10,15 @@ export interface LoadGenerator {
   prepare(bodies: readonly Uint8Array[]): Promise<void>;
   /** @throws Error that says what a call was answered, if any failed */
   run(load: Load): Promise<LoadResult>;
+  /** Begins no further call: the run that is under way ends with those that are open, and drops the messages that are left. */
+  finish(): void;
   stop(): Promise<void>;
 }
 
 export type LoadCommand =
   | { readonly kind: "prepare"; readonly bodies: readonly Uint8Array[] }
-  | ({ readonly kind: "run" } & Load);
+  | ({ readonly kind: "run" } & Load)
+  | { readonly kind: "finish" };
 
 export type LoadReply = Partial<LoadResult> & { readonly error?: string | undefined };
 
@@ -49,6 +52,7 @@ export async function startLoad({ port, path, connections = 4 }: LoadOptions): P
         await ask({ kind: "prepare", bodies: bodies.slice(from, from + CHUNK) });
     },
     run: async (load) => (await ask({ kind: "run", ...load })) as LoadResult,
+    finish: () => void child.send({ kind: "finish" } satisfies LoadCommand),
     async stop() {
       child.kill("SIGKILL");
       await ended;

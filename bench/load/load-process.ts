@@ -14,9 +14,8 @@ const giveUp = (error: Error) => {
   broken ??= error;
   onBroken(broken);
 };
-const connections = await Promise.all(
-  Array.from({ length: Number(count) }, () => Connection.open(Number(port), path, giveUp)),
-);
+const open = () => Connection.open(Number(port), path, giveUp);
+let connections = await Promise.all(Array.from({ length: Number(count) }, open));
 let bodies: Uint8Array[] = [];
 let next = 0;
 
@@ -33,19 +32,27 @@ function take(operations: number): readonly Uint8Array[] {
   return taken;
 }
 
-/** Keeps so many calls open until all are answered. */
+let finish = () => {};
+
+/** Keeps so many calls open until all are answered, or until it is finished. */
 async function run({ operations, concurrency }: Load): Promise<LoadReply> {
+  if (broken) throw broken;
   const messages = take(operations);
+  connections = await Promise.all(connections.map((connection) => (connection.isLeft ? open() : connection)));
   const latenciesMs = new Float64Array(operations);
   const endings = new Endings();
   const cpu = process.cpuUsage();
   const startMs = performance.now();
+  let wanted = operations;
+  let begun = 0;
+  let ended = 0;
+  finish = () => {
+    wanted = begun;
+  };
   await new Promise<void>((resolve, reject) => {
-    let begun = 0;
-    let ended = 0;
     const begin = (connection: Connection) => {
       const message = messages[begun];
-      if (!message) return;
+      if (!message || begun === wanted) return;
       const index = begun;
       begun += 1;
       const begunMs = performance.now();
@@ -53,7 +60,7 @@ async function run({ operations, concurrency }: Load): Promise<LoadReply> {
         latenciesMs[index] = performance.now() - begunMs;
         endings.add(ending);
         ended += 1;
-        if (ended < operations) begin(connection);
+        if (ended < wanted) begin(connection);
         else resolve();
       };
       try {
@@ -62,7 +69,6 @@ async function run({ operations, concurrency }: Load): Promise<LoadReply> {
         giveUp(error as Error);
       }
     };
-    if (broken) throw broken;
     onBroken = reject;
     watch(() => ended);
     for (let caller = 0; caller < concurrency; caller += 1)
@@ -72,7 +78,13 @@ async function run({ operations, concurrency }: Load): Promise<LoadReply> {
   const seconds = (performance.now() - startMs) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const error = await endings.failure();
-  return { operations, seconds, latenciesMs, loadCpuMicros: user + system, error };
+  return {
+    operations: ended,
+    seconds,
+    latenciesMs: latenciesMs.slice(0, ended),
+    loadCpuMicros: user + system,
+    error,
+  };
 }
 
 let silence: NodeJS.Timeout | undefined;
@@ -93,6 +105,7 @@ process.on("message", async (command: LoadCommand) => {
     process.send?.({});
     return;
   }
+  if (command.kind === "finish") return finish();
   const reply = await run(command).catch((error: Error) => ({ error: error.message }));
   clearInterval(silence);
   process.send?.(reply);

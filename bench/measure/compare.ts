@@ -27,6 +27,9 @@ export interface Effort {
   readonly warmUp: number;
 }
 
+/** What the one before has left to do (its last answers, the statistics of its database) is not the next one's. */
+const SETTLE_MS = 100;
+
 /** Puts all subjects under load in turn (A B A B), so that what else the machine does meets each of them alike. */
 export async function compare(
   { name, title, entrants }: Comparison,
@@ -62,11 +65,14 @@ export async function compare(
       // What preparing has left to write must not be counted against what is measured.
       await onServer(stage.databaseUrl, "checkpoint");
       const rounds = new Map<string, Sample[]>();
+      let before: RunningSubject | undefined;
       for (let round = 0; round < effort.rounds; round += 1) {
         // To and fro, so that nobody always comes after the same one.
         for (const { subject, run } of round % 2 === 0 ? compared : compared.toReversed()) {
           const load = { operations: operations.get(subject.name) ?? 0, concurrency };
           const samples = rounds.get(subject.name) ?? [];
+          if (run !== before) await setTimeout(SETTLE_MS);
+          before = run;
           samples.push(await measure(run, stage, load));
           rounds.set(subject.name, samples);
         }
@@ -107,9 +113,6 @@ async function calibrate(run: RunningSubject, concurrency: number, { seconds }: 
   return Math.max(trial, Math.round((trial / took) * seconds));
 }
 
-/** What the one before has left to do (its last answers, the statistics of its database) is not the next one's. */
-const SETTLE_MS = 100;
-
 async function measure(
   run: RunningSubject,
   stage: OpenStage,
@@ -117,7 +120,6 @@ async function measure(
 ): Promise<Sample> {
   const processes: Partial<Record<Role, readonly number[]>> = { ...stage.processes, ...run.processes };
   const roles = Object.entries(processes) as [Role, readonly number[]][];
-  await setTimeout(SETTLE_MS);
   const before = roles.map(([, pids]) => usageOf(pids));
   const result = await run.run(load);
   const cpuMicros: Partial<Record<Role, number>> = {};

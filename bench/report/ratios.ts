@@ -13,6 +13,7 @@ export function ratiosOf(figures: readonly Figure[], scalars: readonly Scalar[])
     return rates.length > 0 ? Math.max(...rates) : undefined;
   };
   const p50 = (subject: string) => measured("execute", subject, 1)[0]?.p50Ms;
+  const fairP99 = (subject: string) => measured("fairness", subject, 64)[0]?.p99Ms;
   const scalar = (name: string) => scalars.find((one) => one.name === name)?.value;
 
   const execute = rate("execute", "dispatcher", 64);
@@ -35,6 +36,7 @@ export function ratiosOf(figures: readonly Figure[], scalars: readonly Scalar[])
       rate("many_chains", "5 million chains", 64),
       rate("many_chains", "10 thousand chains", 64),
     ),
+    fairness_p99: ratio(fairP99("dispatcher beside a slow validator"), fairP99("dispatcher")),
     memory_after_million_mb: scalar("memory_after_million_mb"),
     ready_ms: scalar("ready_ms"),
   };

@@ -33,6 +33,7 @@ export const targets: Readonly<Record<string, Target>> = {
   get_or_create_hit_vs_echo_c64: { atLeast: 0.5 },
   execute_p50_c1_vs_floor: { atMost: 1.4 },
   execute_5m_vs_10k_chains: { atLeast: 0.85 },
+  fairness_p99: { atMost: 1.2 },
   memory_after_million_mb: { atMost: 160 },
   ready_ms: { atMost: 900 },
 };

@@ -1,6 +1,7 @@
 import type { RunningSubject, Stage, Subject } from "../measure/subject.ts";
 import { createDatabase } from "../stage/database.ts";
-import { startSidecar } from "../stage/sidecar.ts";
+import { type BenchSidecar, startSidecar } from "../stage/sidecar.ts";
+import { type BackgroundOptions, startBackground } from "./background.ts";
 import { underLoad } from "./under-load.ts";
 import type { Work } from "./work.ts";
 
@@ -11,15 +12,17 @@ export interface DispatcherOptions {
   readonly work: Work;
   /** Chains that are in the database besides those that are worked on. */
   readonly otherChains?: number;
+  /** Calls that are under way besides those that are measured. */
+  readonly background?: BackgroundOptions;
 }
 
 /** The sidecar itself. */
-export function dispatcher({ mode = "pooled", name, work, otherChains = 0 }: DispatcherOptions): Subject {
+export function dispatcher(options: DispatcherOptions): Subject {
   return {
-    name: name ?? (mode === "direct" ? "dispatcher direct" : "dispatcher"),
+    name: options.name ?? (options.mode === "direct" ? "dispatcher direct" : "dispatcher"),
     guarantees:
       "Durable, one winner per version over all sidecars, the first valid transition in order, a repetition gets the recorded answer, the event holds every verdict.",
-    start: (stage) => start(stage, mode, work, otherChains),
+    start: (stage) => start(stage, options),
   };
 }
 
@@ -27,30 +30,42 @@ let databases = 0;
 
 async function start(
   { databaseUrl, validatorUrl }: Stage,
-  mode: "pooled" | "direct",
-  work: Work,
-  otherChains: number,
+  { mode = "pooled", work, otherChains = 0, background }: DispatcherOptions,
 ): Promise<RunningSubject> {
   databases += 1;
   const database = await createDatabase(databaseUrl, `bench_dispatcher_${databases}`);
   const { url, client } = database;
   const sidecar = await startSidecar(url, { DISPATCHER_DB_DIRECT: `${mode === "direct"}` });
-  await sidecar.call("RegistryService/RegisterChainType", { chainType: work.chainType });
-  await sidecar.call("RegistryService/RegisterValidator", {
-    chainType: work.chainType.name,
-    endpoint: validatorUrl,
-  });
-  await work.fill?.(client, otherChains);
-  await work.check?.(client, sidecar);
-  return underLoad({
-    pid: sidecar.pid,
-    port: sidecar.grpcPort,
-    path: work.path,
-    messages: (operations) => work.prepare(client, operations),
-    verify: (answered) => work.verify(client, answered),
-    async stop() {
-      await sidecar.stop();
-      await database.drop();
-    },
-  });
+  const stop = async () => {
+    await sidecar.stop();
+    await database.drop();
+  };
+  try {
+    await register(sidecar, work, validatorUrl);
+    await work.fill?.(client, otherChains);
+    await work.check?.(client, sidecar);
+    if (background) await register(sidecar, background.work, background.validatorUrl);
+    const beside = background && (await startBackground(background, client, sidecar));
+    return await underLoad({
+      pid: sidecar.pid,
+      port: sidecar.grpcPort,
+      path: work.path,
+      messages: (operations) => work.prepare(client, operations),
+      // Both kinds of calls are steps, of which none may be lost or doubled.
+      verify: async (answered) => work.verify(client, answered + ((await beside?.finish()) ?? 0)),
+      async stop() {
+        await beside?.stop();
+        await stop();
+      },
+    });
+  } catch (error) {
+    // What is left running would hide it.
+    await stop();
+    throw error;
+  }
+}
+
+async function register(sidecar: BenchSidecar, { chainType }: Work, endpoint: string): Promise<void> {
+  await sidecar.call("RegistryService/RegisterChainType", { chainType });
+  await sidecar.call("RegistryService/RegisterValidator", { chainType: chainType.name, endpoint });
 }

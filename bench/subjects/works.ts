@@ -11,16 +11,21 @@ import { createChains, fillWithChains, verifyMoves } from "./chains.ts";
 import { orderType, type Work } from "./work.ts";
 
 /** One step of a new chain each. */
-export const executeWork: Work = {
-  path: EXECUTE_PATH,
-  chainType: orderType,
-  async prepare(client, operations) {
-    const { ids } = await createChains(client, orderType.name, operations);
-    return ids.map((id) => executeRequest(id));
-  },
-  fill: (client, chains) => (chains > 0 ? fillWithChains(client, orderType.name, chains) : Promise.resolve()),
-  verify: verifyMoves,
-};
+export const executeWork = executeWorkFor(orderType.name);
+
+/** The same with a chain type of this name. */
+export function executeWorkFor(name: string): Work {
+  return {
+    path: EXECUTE_PATH,
+    chainType: { ...orderType, name },
+    async prepare(client, operations) {
+      const { ids } = await createChains(client, name, operations);
+      return ids.map((id) => executeRequest(id));
+    },
+    fill: (client, chains) => (chains > 0 ? fillWithChains(client, name, chains) : Promise.resolve()),
+    verify: verifyMoves,
+  };
+}
 
 /** Three validators say no before the one that says yes. */
 export function threeBefore(evaluation: "SEQUENTIAL" | "PARALLEL"): Work {

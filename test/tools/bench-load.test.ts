@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Server, ServerCredentials, type ServerOptions, type sendUnaryData, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
@@ -106,6 +106,25 @@ test("a run after one that failed is judged by itself", async () => {
   await expect(load.run({ operations: 8, concurrency: 2 })).resolves.toMatchObject({ operations: 8 });
 });
 
+test("a run that is finished begins no more calls, and counts those that the server has seen", async () => {
+  let seen = 0;
+  await start((request, respond) => {
+    seen += 1;
+    respond(null, request);
+  });
+  await load.prepare(bodies(20_000));
+  const run = load.run({ operations: 20_000, concurrency: 32 });
+  await expect.poll(() => seen).toBeGreaterThan(100);
+  load.finish();
+  const { operations, latenciesMs } = await run;
+  expect(operations).toBe(seen);
+  expect(operations).toBeLessThan(20_000);
+  expect(latenciesMs).toHaveLength(operations);
+  expect(Math.min(...latenciesMs)).toBeGreaterThan(0);
+  await load.prepare(bodies(6));
+  await expect(load.run({ operations: 6, concurrency: 2 })).resolves.toMatchObject({ operations: 6 });
+});
+
 test("no more messages are sent than were prepared", async () => {
   await start((request, respond) => respond(null, request));
   await load.prepare(bodies(3));
@@ -134,6 +153,33 @@ test("a server that goes away is told, and nobody waits for it then or later", a
   const gone = /closed the connection|GOAWAY|reset/;
   await expect(load.run({ operations: 10, concurrency: 2 })).rejects.toThrow(gone);
   await expect(load.run({ operations: 10, concurrency: 2 })).rejects.toThrow(gone);
+});
+
+test("a connection that the server has let go of between two runs is opened anew", async () => {
+  const sessions: ServerHttp2Session[] = [];
+  const idling = createServer()
+    .on("session", (session) => sessions.push(session))
+    .on("stream", (stream: ServerHttp2Stream) => {
+      stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.from([0, 0, 0, 0, 1, 7]));
+    })
+    .listen(0, "127.0.0.1");
+  await once(idling, "listening");
+  load = await startLoad({ port: (idling.address() as AddressInfo).port, path: PATH });
+  await load.prepare(bodies(20));
+  await load.run({ operations: 10, concurrency: 4 });
+  const before = sessions.length;
+  await Promise.all(
+    sessions.map((session) => {
+      session.close();
+      return once(session, "close");
+    }),
+  );
+  expect((await load.run({ operations: 10, concurrency: 4 })).operations).toBe(10);
+  expect(sessions.length).toBe(2 * before);
+  await load.stop();
+  idling.close();
 });
 
 describe("of answers that a gRPC library does not give", () => {

@@ -7,12 +7,18 @@ import { ratiosOf } from "../../bench/report/ratios.ts";
 import { type Report, targets } from "../../bench/report/report.ts";
 import { printReport } from "../../bench/report/table.ts";
 
-function measurement(subject: string, concurrency: number, perSecond: number, p50Ms = 1): Measurement {
+function measurement(
+  subject: string,
+  concurrency: number,
+  perSecond: number,
+  p50Ms = 1,
+  p99Ms = 3 * p50Ms,
+): Measurement {
   const median = {
     perSecond,
     p50Ms,
     p95Ms: 2 * p50Ms,
-    p99Ms: 3 * p50Ms,
+    p99Ms,
     cpuMicros: { subject: 120.4, database: 60 },
     memoryMb: { subject: 96.7 },
   };
@@ -33,6 +39,17 @@ const execute: Figure = {
     measurement("pgbench", 16, 2500),
   ],
   missing: [{ subject: "restate", why: "npm ci failed" }],
+};
+
+const fairness: Figure = {
+  name: "fairness",
+  title: "Execute: beside slow ones",
+  guarantees: {},
+  measurements: [
+    measurement("dispatcher", 64, 4000, 16, 40),
+    measurement("dispatcher beside a slow validator", 64, 3000, 20, 52),
+  ],
+  missing: [],
 };
 
 const scalars: Report["scalars"] = [
@@ -57,6 +74,11 @@ describe("ratios", () => {
       execute_p50_c1_vs_floor: expect.closeTo(1.5),
       ready_ms: 950,
     });
+  });
+
+  it("compare the latency that few exceed, alone and beside a slow validator, of their own figure", () => {
+    expect(ratiosOf([execute, fairness], [])).toMatchObject({ fairness_p99: expect.closeTo(1.3) });
+    expect(ratiosOf([{ ...fairness, measurements: fairness.measurements.slice(0, 1) }], [])).toEqual({});
   });
 
   it("are none where nothing was measured", () => {
@@ -110,6 +132,14 @@ describe("the report for people", () => {
     expect(row("| ready_ms")).toEqual(["ready_ms", "<= 900", "950", "missed"]);
     expect(row("| execute_vs_restate_c64")).toEqual(["execute_vs_restate_c64", ">= 8", "", "not measured"]);
     expect(row("| CPU, idle")).toEqual(["CPU, idle", "0.26 %"]);
+  });
+
+  it.each([
+    [1.2, "met"],
+    [1.21, "missed"],
+  ])("says that a p99 %d times as long beside a slow validator is %s", (fairness_p99, verdict) => {
+    const printed = printReport({ ...report, ratios: { fairness_p99 } });
+    expect(printed).toMatch(new RegExp(`^\\| fairness_p99 +\\| +<= 1\\.2 \\| .* \\| ${verdict} `, "m"));
   });
 
   it("warns of short runs", () => {
