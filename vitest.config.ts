@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { SummaryReporter } from "./test/support/summary-reporter.ts";
 
-const system = ["store", "workers", "rpc", "outbound", "e2e", "race", "tools"];
+const system = ["store", "rpc", "outbound", "e2e", "race", "workers", "crash", "model", "tools"];
 
 export default defineConfig({
   test: {

@@ -21,15 +21,11 @@ import { createPipeline } from "./rpc/pipeline.ts";
 import { dispatcherService } from "./rpc/services/dispatcher.ts";
 import { operationsService } from "./rpc/services/operations.ts";
 import { registryService } from "./rpc/services/registry.ts";
+import { startWorkers, type Workers } from "./start-workers.ts";
 import { createChainStore } from "./store/chain-store.ts";
 import { openDatabase } from "./store/database.ts";
-import { isServerGone } from "./store/database-error.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
-import type { Loop } from "./workers/loop.ts";
-import { type RunningOutbox, startOutbox } from "./workers/outbox.ts";
-import { startOutboxHousekeeping } from "./workers/outbox-housekeeping.ts";
-import { startOutboxWatch } from "./workers/outbox-watch.ts";
-import { startRegistryRefresh } from "./workers/registry-refresh.ts";
+import { addStuckGauges } from "./stuck-gauges.ts";
 
 export interface App {
   /** Stops accepting, finishes what is in flight within the grace period, and lets go of everything. */
@@ -77,6 +73,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => database.close());
   const store = createChainStore(database, config.batchSize);
   const registry = new Registry(database);
+  addStuckGauges(metrics, database, registry);
   const policy = createEndpointPolicy({
     allow: config.endpointAllow,
     ownPorts: [grpcAddress, httpAddress, operationsAddress].flatMap(portOf),
@@ -89,8 +86,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(() => callbacks.close());
   const attempts = new AttemptKeeper(store, (error) => log.warn({ err: error }, "an attempt was not kept"));
   acquired.defer(() => attempts.flush());
-  let outbox: RunningOutbox | undefined;
-  const hasten: Hasten = { deliveries: () => outbox?.wake(), positions: () => undefined };
+  // What a call hastens is started only once the database is there.
+  let workers: Workers | undefined;
+  const hasten: Hasten = {
+    deliveries: () => workers?.deliveries(),
+    positions: () => workers?.positions(),
+  };
   const parts: ExecuteParts = {
     store,
     registry,
@@ -102,7 +103,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   };
 
   const pipeline = createPipeline({
-    services: [dispatcherService(parts), registryService(parts), operationsService(parts)],
+    services: [dispatcherService(parts, log), registryService(parts), operationsService(parts)],
     gate: () => readiness.gate(),
     log,
     metrics,
@@ -118,37 +119,11 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 
   const application = config.application ?? "embedded";
   const context = { readiness, log, signal };
-  let loops: Loop[] = [];
-  // That the database is away is told by whoever looks at it regularly, once.
-  const failing = (what: string) => (error: unknown) => {
-    if (!isServerGone(error)) log.warn({ err: error }, what);
-  };
   let following: Promise<void> = Promise.resolve();
   const prepare = async () => {
     await prepareDatabase({ url, schema, application, mode }, registry, context);
     if (signal.aborted) return;
-    const refresh = startRegistryRefresh(registry, {
-      onLook: (error) => {
-        if (!readiness.databaseLooked(error)) return;
-        if (error === undefined) log.info("the database is reached again");
-        else log.warn({ err: error }, "the database or the registry cannot be read; trying again");
-      },
-    });
-    outbox = startOutbox({
-      ...parts,
-      observe: {
-        onAttempt: metrics.deliveryAttempted,
-        onError: failing("a look at the outbox, or an attempt to deliver, failed; it is made again"),
-      },
-    });
-    loops = [
-      refresh,
-      startOutboxHousekeeping(database, failing("delivered messages could not be deleted; trying again")),
-      startOutboxWatch(database, {
-        onFigures: metrics.deliveriesCounted,
-        onError: failing("the outbox could not be counted; trying again"),
-      }),
-    ];
+    workers = startWorkers(parts, { config, readiness, log, metrics });
     const { registryFile } = config;
     // YAML's parser and all else that reads the file are loaded only for those who have one.
     if (registryFile)
@@ -162,16 +137,12 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   acquired.defer(async () => {
     ending.abort();
     await following;
-    await outbox?.stop(0);
-    await Promise.all(loops.map((loop) => loop.stop()));
+    await workers?.stop(0);
   });
   acquired.defer(async () => {
-    await Promise.all([
-      grpc.stop(config.shutdownGraceMs),
-      http.stop(config.shutdownGraceMs),
-      outbox?.stop(config.shutdownGraceMs),
-    ]);
-    await Promise.race([pipeline.idle(), setTimeout(config.shutdownGraceMs, undefined, { ref: false })]);
+    const graceMs = config.shutdownGraceMs;
+    await Promise.all([grpc.stop(graceMs), http.stop(graceMs), workers?.stop(graceMs)]);
+    await Promise.race([pipeline.idle(), setTimeout(graceMs, undefined, { ref: false })]);
   });
 
   const held = acquired.move();

@@ -101,6 +101,12 @@ export const settings = {
     "PEM file of certificate authorities trusted for `grpcs://` and `https://` besides the system's.",
     optionalText,
   ),
+  schedulerConcurrency: setting(
+    "DISPATCHER_SCHEDULER_CONCURRENCY",
+    "32",
+    "Due chains of types with `auto_execute` that this sidecar executes at once by itself: 0 to 256. `0` leaves them to other sidecars.",
+    wholeNumber(0, 256),
+  ),
   shutdownGraceMs: setting(
     "DISPATCHER_SHUTDOWN_GRACE",
     "25",

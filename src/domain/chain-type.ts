@@ -64,6 +64,12 @@ export interface ChainTypeRevision {
   readonly createTime: Date;
 }
 
+/** The revision in force, with what has become of states that it lacks. */
+export interface CurrentRevision extends ChainTypeRevision {
+  /** States that it lacks, each with the state of it that takes their chains (R26). */
+  readonly mappedStates: ReadonlyMap<string, string>;
+}
+
 /** The transitions that may leave a state, in the order asked; none for a final state. */
 export function transitionsFrom(chainType: ChainType, state: string): readonly Transition[] {
   return derivedFrom(chainType).exits.get(state) ?? [];
@@ -76,7 +82,17 @@ export function isFinal(chainType: ChainType, state: string): boolean {
 
 /** Every state a chain of this type may stand in, `done` included, since an operator may end any chain. */
 export function statesOf(chainType: ChainType): readonly string[] {
-  return derivedFrom(chainType).states;
+  return [...derivedFrom(chainType).states];
+}
+
+/** True if a chain of this type may stand in the state; a replaced one is none. */
+export function hasState(chainType: ChainType, state: string): boolean {
+  return derivedFrom(chainType).states.has(state);
+}
+
+/** True if a chain may come to this state: it is there, or chains are migrated from it to one that is. */
+export function isKnownState({ chainType, mappedStates }: CurrentRevision, state: string): boolean {
+  return hasState(chainType, state) || mappedStates.has(state);
 }
 
 export function findTransition(chainType: ChainType, name: string): Transition | undefined {
@@ -86,7 +102,7 @@ export function findTransition(chainType: ChainType, name: string): Transition |
 interface Derived {
   readonly transitions: ReadonlyMap<string, Transition>;
   readonly exits: ReadonlyMap<string, readonly Transition[]>;
-  readonly states: readonly string[];
+  readonly states: ReadonlySet<string>;
 }
 
 /** What every verdict needs is worked out once for each type, which never changes. */
@@ -106,6 +122,6 @@ function derive({ transitions: defined, states: declared }: ChainType): Derived 
       .map((state) => [state.name, state.transitions.flatMap((name) => transitions.get(name) ?? [])]),
   );
   const present = declared.filter(({ replacedBy }) => !replacedBy).map(({ name }) => name);
-  const states = [...new Set([...present, ...defined.map(({ finalState }) => finalState), DONE])];
+  const states = new Set([...present, ...defined.map(({ finalState }) => finalState), DONE]);
   return { transitions, exits, states };
 }

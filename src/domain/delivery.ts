@@ -26,14 +26,38 @@ export interface Delivery extends DeliveryKey {
   readonly endpoint: string;
 }
 
-/** Names one effect: the same at every repetition, different for any other move of any chain (R18). */
+/**
+ * Names the effect of one move: the same at every repetition, on every replica, and different for any other move of any chain
+ * (R18). At most 1000 bytes, all of them ASCII letters, digits and `-_:%`, so that it can go into headers, keys and signed
+ * texts as it is.
+ *
+ * @param version the one that the move makes
+ * @param transition a name of at most 255 bytes
+ */
 export function deliveryIdOf(chainId: string, version: number, transition: string): string {
-  return `${chainId}/${version}/${transition}`;
+  return `${chainId}:${version}:${escapeName(transition)}`;
+}
+
+function escapeName(name: string): string {
+  return encodeURIComponent(name.toWellFormed()).replace(
+    /[!'()*.~]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 /** Undefined for what is no delivery id. */
 export function parseDeliveryId(id: string): DeliveryKey | undefined {
-  const [, chainId, version, transition] =
-    /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([1-9]\d{0,14})\/([^\0]+)$/s.exec(id) ?? [];
+  const [, chainId, version, name] =
+    /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9]\d{0,14}):([\w%-]+)$/.exec(id) ?? [];
+  const transition = name && unescapeName(name);
   return chainId && version && transition ? { chainId, version: Number(version), transition } : undefined;
+}
+
+function unescapeName(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    // Bytes that are no text.
+    return undefined;
+  }
 }

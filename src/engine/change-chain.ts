@@ -1,7 +1,7 @@
 import type { Chain } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
 import { chainKey } from "../domain/chain-key.ts";
-import { statesOf } from "../domain/chain-type.ts";
+import { type CurrentRevision, hasState, statesOf } from "../domain/chain-type.ts";
 import { claimed, versionMismatch } from "../domain/decide.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { canonicalMappings, type ResourceMapping } from "../domain/resource-mapping.ts";
@@ -18,6 +18,7 @@ import { violatedConstraint } from "../store/database-error.ts";
 import { isDeliveryPending } from "../store/outbox.ts";
 import { isEventWritten, readMove } from "../store/read-move.ts";
 import { type ChainRef, chainNotFound, findChain, getChain } from "./find-chain.ts";
+import { migrateFirst } from "./migrate-chain.ts";
 import { newId } from "./new-id.ts";
 import type { Registry } from "./registry.ts";
 import { settle } from "./settle.ts";
@@ -35,7 +36,7 @@ export async function updateChain(
   registry: Registry,
   command: ByHand & Omit<Parameters<typeof update>[2], "wakes">,
 ): Promise<Chain> {
-  const chain = await getChain(store, command.ref);
+  const chain = await migrateFirst(store, registry, await getChain(store, command.ref));
   const { chainType } = await registry.get(chain.chainType);
   await changeOnce(store, command, chain, (write, { state }) =>
     update(store.database, write, { ...command, wakes: upkeepIn(chainType, state).wakes }),
@@ -50,22 +51,28 @@ export async function setChainState(
   command: ByHand & { readonly state: string },
 ): Promise<{ chain: Chain; move: RecordedMove | undefined }> {
   const { state } = command;
-  const chain = await getChain(store, command.ref);
-  const { chainType, revision } = await registry.get(chain.chainType, (type) =>
-    statesOf(type).includes(state),
-  );
-  if (!statesOf(chainType).includes(state)) {
-    throw new Refusal(
-      "STATE_NOT_FOUND",
-      `Chain type "${chainType.name}" has no state "${state}"; it has ${statesOf(chainType).join(", ")}.`,
-      { metadata: { chain_type: chainType.name, state } },
-    );
-  }
+  const found = await getChain(store, command.ref);
+  const current = await registry.get(found.chainType, (type) => hasState(type, state));
+  const { chainType, revision } = current;
+  if (!hasState(chainType, state)) throw stateNotFound(current, state);
+  const chain = await migrateFirst(store, registry, found);
   const before = await changeOnce(store, command, chain, (write) =>
     setState(store.database, write, { state, revision, ...upkeepIn(chainType, state) }),
   );
   const move = await readMove(store.database, chain.id, before.version + 1);
   return { chain: await getChain(store, { id: chain.id }), move };
+}
+
+function stateNotFound({ chainType, mappedStates }: CurrentRevision, state: string): Refusal {
+  const { name } = chainType;
+  const mapped = mappedStates.get(state);
+  return new Refusal(
+    "STATE_NOT_FOUND",
+    mapped === undefined
+      ? `Chain type "${name}" has no state "${state}"; it has ${statesOf(chainType).join(", ")}.`
+      : `State "${state}" of chain type "${name}" was replaced by "${mapped}": name that one.`,
+    { metadata: { chain_type: name, state, ...(mapped !== undefined && { replaced_by: mapped }) } },
+  );
 }
 
 const MOST_RESOURCES = 32;

@@ -1,6 +1,5 @@
-import type { Chain } from "../domain/chain.ts";
 import type { ChainEvent, RecordedMove } from "../domain/chain-event.ts";
-import { statesOf } from "../domain/chain-type.ts";
+import { isKnownState } from "../domain/chain-type.ts";
 import { claimed } from "../domain/decide.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ChainStore } from "../store/chain-store.ts";
@@ -79,7 +78,7 @@ async function refuseIfLost(
   }
   await registry.refresh();
   const current = registry.find(chainType);
-  const known = current && statesOf(current.chainType).includes(move.finalState);
+  const known = current && isKnownState(current, move.finalState);
   if (!known && current?.revision !== move.revision) {
     throw new Refusal(
       "REVISION_CHANGED",

@@ -16,10 +16,16 @@ export interface InForce<T> {
 export class EndpointsInForce<T extends Endpoint | Callback> {
   readonly #local = new Map<string, T>();
   #shared: ReadonlyMap<string, T> = new Map();
+  #changes = 0;
   readonly #defined: (chainType: ChainType, transition: string) => T | undefined;
 
   constructor(defined: (chainType: ChainType, transition: string) => T | undefined) {
     this.#defined = defined;
+  }
+
+  /** Grows whenever something is registered or taken back, the same again included. */
+  get changes(): number {
+    return this.#changes;
   }
 
   find(chainType: ChainType, transition: string): InForce<T> | undefined {
@@ -34,11 +40,13 @@ export class EndpointsInForce<T extends Endpoint | Callback> {
   }
 
   putLocal(chainType: string, transitions: readonly string[], value: T): void {
+    this.#changes += 1;
     for (const transition of transitions) this.#local.set(placeKey(chainType, transition), value);
   }
 
   /** How many there were; `matches` spares a successor's registration. */
   removeLocal(chainType: string, transitions: readonly string[], matches: (value: T) => boolean): number {
+    this.#changes += 1;
     const places = transitions.map((transition) => placeKey(chainType, transition));
     const found = places.filter((place) => {
       const value = this.#local.get(place);
@@ -49,6 +57,7 @@ export class EndpointsInForce<T extends Endpoint | Callback> {
   }
 
   replaceShared(stored: readonly StoredEndpoint<T>[]): void {
+    this.#changes += 1;
     this.#shared = new Map(stored.map((row) => [placeKey(row.chainType, row.transition), row.value]));
   }
 }

@@ -1,18 +1,15 @@
-import type { Chain } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
 import { isFinal } from "../domain/chain-type.ts";
 import { contentHash } from "../domain/content-hash.ts";
 import type { Situation } from "../domain/decide.ts";
 import { EXECUTE_CAP_MS } from "../domain/execute-limits.ts";
 import { Refusal, type RefusalReason } from "../domain/refusal.ts";
-import { canonicalMappings } from "../domain/resource-mapping.ts";
-import type { ChainReading } from "../store/read-chains.ts";
 import { advance } from "./advance.ts";
 import { askValidator } from "./ask-validator.ts";
+import { chainToJudge } from "./chain-to-judge.ts";
 import type { ExecuteCommand, ExecuteLimits, ExecuteParts } from "./execute-command.ts";
 import { type ExecuteResult, resultOfClaim, resultOfDryRun, resultOfMove } from "./execute-result.ts";
-import { chainNotFound, findChain } from "./find-chain.ts";
-import { createChain, newChain } from "./get-or-create-chain.ts";
+import { findChain } from "./find-chain.ts";
 import { judge } from "./judge.ts";
 import { leaveTrace } from "./leave-trace.ts";
 import { newId } from "./new-id.ts";
@@ -47,16 +44,15 @@ export async function execute(
   if (found.claimed && command.claim)
     return resultOfClaim(repeatedClaim(found.claimed, requestId, requestHash));
   if (command.validatorEndpoint) parts.policy.check(command.validatorEndpoint);
-  const { chain, ...reading } = await chainToJudge(parts, command, found, requestId);
-  if (reading.recorded) return again(reading.recorded);
-  const readMs = performance.now();
-  const revision = await parts.registry.getFor(chain);
+  const toJudge = await chainToJudge(parts, command, found, requestId);
+  if ("recorded" in toJudge) return again(toJudge.recorded);
+  const { chain, revision, readMs, attempted, now } = toJudge;
 
   const situation: Situation = {
     chain,
     chainType: revision.chainType,
-    holds: reading.attempted?.revision === revision.revision ? reading.attempted.holds : [],
-    now: reading.now,
+    holds: attempted?.revision === revision.revision ? attempted.holds : [],
+    now,
     dryRun: command.dryRun,
     evaluateAll: command.evaluateAll,
     ignoreSchedule: command.ignoreSchedule,
@@ -71,7 +67,7 @@ export async function execute(
   );
   if (command.dryRun) return resultOfDryRun(judgement, chain);
   const trace = (unmoved: Parameters<typeof leaveTrace>[5]) =>
-    leaveTrace(parts.attempts, command, situation, revision, { ...reading, attemptId, readMs }, unmoved);
+    leaveTrace(parts.attempts, command, situation, revision, { attempted, attemptId, readMs }, unmoved);
 
   switch (judgement.kind) {
     case "refuse":
@@ -118,27 +114,6 @@ export async function execute(
       if (judgement.kind !== "hold") throw judgement.refusal;
       return { outcome: "NO_VALID_TRANSITION", chain, evaluations: judgement.evaluations };
   }
-}
-
-async function chainToJudge(
-  parts: ExecuteParts,
-  command: ExecuteCommand,
-  found: ChainReading,
-  requestId: string,
-): Promise<ChainReading & { readonly chain: Chain }> {
-  if (found.chain) return { ...found, chain: found.chain };
-  if (!command.createIfAbsent || !("key" in command.ref)) throw chainNotFound(command.ref);
-  if (!command.dryRun)
-    return (await createChain(parts.store, parts.registry, command.ref.key, requestId)).reading;
-  const { chainType, resources } = command.ref.key;
-  await parts.registry.get(chainType);
-  const imagined = newChain({
-    id: "",
-    chainType,
-    resources: canonicalMappings(resources),
-    createTime: found.now,
-  });
-  return { ...found, chain: imagined };
 }
 
 /** What makes two requests the same (R13): all that decides what they do, except which chain and whom to ask. */

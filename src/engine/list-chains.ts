@@ -9,14 +9,25 @@ import {
 } from "../store/list-chains.ts";
 import type { Registry } from "./registry.ts";
 
-/** Chains that pass every filter; which states are final, the database does not know. */
+/** Which chains, in a caller's words. */
+export type ChainSelection = Pick<ChainFilter, "chainType" | "state" | "resource" | "disabled"> & {
+  readonly due: boolean;
+};
+
+/** Chains that pass every filter. */
 export function listChains(
   database: Database,
   registry: Registry,
-  { due, ...filter }: Omit<ChainFilter, "due"> & { readonly due: boolean },
+  selection: ChainSelection,
   after: ChainPlace | undefined,
   limit: number,
 ): Promise<ChainPage> {
+  return list(database, filterOf(registry, selection), after, limit);
+}
+
+/** Which states are final, the database does not know. */
+export function filterOf(registry: Registry, { due, ...filter }: ChainSelection): ChainFilter {
+  if (!due) return filter;
   const finalStates = registry
     .list()
     .filter(({ chainType }) => filter.chainType === undefined || chainType.name === filter.chainType)
@@ -25,5 +36,5 @@ export function listChains(
         .filter((state) => state !== DONE && isFinal(chainType, state))
         .map((state) => ({ chainType: chainType.name, state })),
     );
-  return list(database, { ...filter, due: due ? { finalStates } : undefined }, after, limit);
+  return { ...filter, due: { finalStates } };
 }

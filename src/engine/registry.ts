@@ -2,11 +2,12 @@ import type { Chain } from "../domain/chain.ts";
 import {
   type Callback,
   type ChainType,
-  type ChainTypeRevision,
+  type CurrentRevision,
   type Endpoint,
   findTransition,
+  hasState,
   isFinal,
-  statesOf,
+  isKnownState,
 } from "../domain/chain-type.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Database } from "../store/database.ts";
@@ -25,7 +26,7 @@ export class Registry {
     (chainType, name) => findTransition(chainType, name)?.callback ?? chainType.callback,
   );
   #version = -1;
-  #chainTypes: ReadonlyMap<string, ChainTypeRevision> = new Map();
+  #chainTypes: ReadonlyMap<string, CurrentRevision> = new Map();
   #looking: Promise<boolean> | undefined;
   #nextLook: Promise<boolean> | undefined;
   readonly #database: Database;
@@ -34,39 +35,34 @@ export class Registry {
     this.#database = database;
   }
 
+  /** Grows with every change of what is registered here, so that what was derived from it is known to be old. */
+  get changes(): number {
+    return this.validators.changes + this.callbacks.changes;
+  }
+
   /** The current revision that this sidecar knows. */
-  find(name: string): ChainTypeRevision | undefined {
+  find(name: string): CurrentRevision | undefined {
     return this.#chainTypes.get(name);
   }
 
   /** The current revision; what is not known here, or not to satisfaction, is looked up once before it is refused. */
-  async get(
-    name: string,
-    satisfies: (chainType: ChainType) => boolean = () => true,
-  ): Promise<ChainTypeRevision> {
-    const known = this.find(name);
-    if (known && satisfies(known.chainType)) return known;
-    await this.refresh();
-    const found = this.find(name);
-    if (!found) {
-      throw new Refusal(
-        "CHAIN_TYPE_NOT_FOUND",
-        `Chain type "${name}" is not registered. Register it with RegisterChainType or in the file of DISPATCHER_CONFIG.`,
-        { metadata: { chain_type: name } },
-      );
-    }
-    return found;
+  get(name: string, satisfies: (chainType: ChainType) => boolean = () => true): Promise<CurrentRevision> {
+    return this.#lookUp(name, ({ chainType }) => satisfies(chainType));
   }
 
-  /** The current revision for a chain; refused if it no longer has the state in which the chain stands. */
-  async getFor(chain: Chain): Promise<ChainTypeRevision> {
-    const hasState = (chainType: ChainType) => statesOf(chainType).includes(chain.state);
-    const revision = await this.get(chain.chainType, hasState);
-    if (hasState(revision.chainType)) return revision;
+  /** As `get`, to learn what has become of the state in which the chain stands. */
+  lookUpFor({ chainType, state }: Chain): Promise<CurrentRevision> {
+    return this.#lookUp(chainType, (revision) => isKnownState(revision, state));
+  }
+
+  /** The current revision for a chain; refused if it neither has nor maps the state in which the chain stands (R26). */
+  async getFor(chain: Chain): Promise<CurrentRevision> {
+    const revision = await this.lookUpFor(chain);
+    if (isKnownState(revision, chain.state)) return revision;
     throw new Refusal(
       "STATE_REMOVED",
       `Chain ${chain.id} stands in "${chain.state}", which revision ${revision.revision} of "${chain.chainType}" no longer has. ` +
-        "Move it with SetChainState, or register a revision that has the state.",
+        "Move it with SetChainState, or register a revision that has the state or maps it with replaced_by.",
       {
         metadata: {
           chain_id: chain.id,
@@ -98,17 +94,40 @@ export class Registry {
     await this.refresh().catch(() => undefined);
   }
 
-  /** A chain whose type is not known here is taken for one that can move. */
+  /** A chain whose type or state is not known here is taken for one that can move. */
   isFinal(chain: Pick<Chain, "chainType" | "state">): boolean {
     const revision = this.find(chain.chainType);
-    return revision !== undefined && isFinal(revision.chainType, chain.state);
+    if (!revision) return false;
+    const { chainType, mappedStates } = revision;
+    const state = mappedStates.get(chain.state) ?? chain.state;
+    return hasState(chainType, state) && isFinal(chainType, state);
+  }
+
+  /** The current revisions that lack states whose chains go to others. */
+  listMapping(): CurrentRevision[] {
+    return [...this.#chainTypes.values()].filter(({ mappedStates }) => mappedStates.size > 0);
   }
 
   /** The current revisions, by name (UTF-8 bytes). */
-  list(): ChainTypeRevision[] {
+  list(): CurrentRevision[] {
     return [...this.#chainTypes.values()].sort((a, b) =>
       Buffer.compare(Buffer.from(a.chainType.name), Buffer.from(b.chainType.name)),
     );
+  }
+
+  async #lookUp(name: string, satisfies: (revision: CurrentRevision) => boolean): Promise<CurrentRevision> {
+    const known = this.find(name);
+    if (known && satisfies(known)) return known;
+    await this.refresh();
+    const found = this.find(name);
+    if (!found) {
+      throw new Refusal(
+        "CHAIN_TYPE_NOT_FOUND",
+        `Chain type "${name}" is not registered. Register it with RegisterChainType or in the file of DISPATCHER_CONFIG.`,
+        { metadata: { chain_type: name } },
+      );
+    }
+    return found;
   }
 
   #look(): Promise<boolean> {

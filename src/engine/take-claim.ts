@@ -2,7 +2,6 @@ import type { RecordedMove } from "../domain/chain-event.ts";
 import type { ClaimedTransition } from "../domain/claim.ts";
 import { claimed } from "../domain/decide.ts";
 import type { DecidedTransition } from "../domain/decided-transition.ts";
-import { Refusal } from "../domain/refusal.ts";
 import type { ChainStore } from "../store/chain-store.ts";
 import { readClaim } from "../store/end-claim.ts";
 import { chainNotFound } from "./find-chain.ts";

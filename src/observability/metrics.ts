@@ -10,6 +10,10 @@ export interface Metrics {
   callStarted(listener: Listener): void;
   /** `method` as in `dispatcher.v1.DispatcherService/Execute`, `code` as in `NOT_FOUND`. */
   callEnded(listener: Listener, method: string, code: string, seconds: number): void;
+  /** The scheduler took a chain, so long after it was due. */
+  chainTaken(lateSeconds: number): void;
+  /** `outcome` as in `TRANSITIONED` or, of an Execute that was refused, as in `CLAIMED`. */
+  takenChainExecuted(outcome: string): void;
   /** An attempt to deliver an effect ended; `result` is one of a few. */
   deliveryAttempted(result: string): void;
   /** Undefined: not known at the moment. */
@@ -46,6 +50,18 @@ export function createMetrics(): Metrics {
     },
   });
 
+  const lateness = new Histogram({
+    name: "dispatcher_scheduler_lateness_seconds",
+    help: "How long after they were due chains were taken by the scheduler. Its count is that of the chains taken.",
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600],
+    registers: [registry],
+  });
+  const outcomes = new Counter({
+    name: "dispatcher_scheduler_executes_total",
+    help: "Executes of chains that the scheduler took, by outcome or by the reason of the refusal.",
+    labelNames: ["outcome"] as const,
+    registers: [registry],
+  });
   const attempts = new Counter({
     name: "dispatcher_delivery_attempts_total",
     help: "Attempts of this sidecar to deliver effects after the commit.",
@@ -75,6 +91,8 @@ export function createMetrics(): Metrics {
       active[listener] -= 1;
       duration.observe({ listener, rpc_method: method, rpc_response_status_code: code }, seconds);
     },
+    chainTaken: (lateSeconds) => lateness.observe(lateSeconds),
+    takenChainExecuted: (outcome) => outcomes.inc({ outcome }),
     deliveryAttempted(result) {
       attempts.inc({ result });
     },

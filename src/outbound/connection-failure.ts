@@ -1,23 +1,25 @@
 import type { GrpcEndpoint, HttpEndpoint, ParsedEndpoint } from "./endpoint.ts";
 import { type Failure, failure, quoted } from "./failure.ts";
+import type { MethodTerms } from "./method-terms.ts";
 
 interface Explanation {
   /** Looked for in an error's code and message: grpc-js hands on no more than text. */
   readonly sign: RegExp;
   readonly problem: string;
-  readonly remedy: (endpoint: ParsedEndpoint) => string;
+  readonly remedy: (endpoint: ParsedEndpoint, server: string) => string;
 }
 
 const EXPLANATIONS: readonly Explanation[] = [
   {
     sign: /ECONNREFUSED/,
     problem: "refused the connection, since nothing listens there",
-    remedy: () => "start the validator, or correct the address",
+    remedy: (_, server) => `start the ${server}, or correct the address`,
   },
   {
     sign: /ENOENT/,
     problem: "is a socket that does not exist",
-    remedy: () => "start the validator, or correct the path; both containers must mount the same folder",
+    remedy: (_, server) =>
+      `start the ${server}, or correct the path; both containers must mount the same folder`,
   },
   {
     sign: /EACCES|EPERM/,
@@ -77,17 +79,17 @@ const EXPLANATIONS: readonly Explanation[] = [
 ];
 
 /** Says why no connection came about, or why it broke before the answer. */
-export function connectionFailure(endpoint: ParsedEndpoint, text: string): Failure {
+export function connectionFailure(endpoint: ParsedEndpoint, text: string, { server }: MethodTerms): Failure {
   // What Node's HTTP/2 says of bytes that are none.
   if (endpoint.kind === "grpc" && /Protocol error/.test(text))
     return notGrpc(endpoint, "it answers in something else than HTTP/2");
   const known = EXPLANATIONS.find(({ sign }) => sign.test(text));
   const explained = known
-    ? failure("UNREACHABLE", known.problem, known.remedy(endpoint))
+    ? failure("UNREACHABLE", known.problem, known.remedy(endpoint, server))
     : failure(
         "UNREACHABLE",
         `broke the connection before the answer (${quoted(text)})`,
-        "see the validator's log",
+        `see the ${server}'s log`,
       );
   // The next try may meet another server behind the name, or the same one after its restart.
   return { ...explained, mayRepeat: /ECONNREFUSED|ECONNRESET|EPIPE|Connection dropped/.test(text) };

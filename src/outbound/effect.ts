@@ -1,25 +1,36 @@
-import { create, type JsonObject as ProtoJsonObject, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  fromBinary,
+  type JsonObject as ProtoJsonObject,
+  toBinary,
+  toJsonString,
+} from "@bufbuild/protobuf";
 import { HandleTransitionRequestSchema } from "../../gen/ts/dispatcher/callback/v1/callback_service_pb.ts";
 import type { Chain } from "../domain/chain.ts";
 import type { JsonObject } from "../domain/json.ts";
 
-/** What a callback is told of a move. */
+/** What a callback is told of one move. */
 export interface Effect {
   readonly deliveryId: string;
   /** As it was when the transition was decided. */
   readonly chain: Chain;
-  readonly transition: { readonly name: string; readonly finalState: string; readonly context: JsonObject };
+  readonly transition: {
+    readonly name: string;
+    readonly finalState: string;
+    readonly context: JsonObject;
+  };
   readonly callbackContext: JsonObject;
   readonly requestedBy: string;
 }
 
-/** An effect as it is delivered: its bytes, and the token that is known only when they are stored already. */
+/** What is sent, the same bytes at every attempt. */
 export interface EffectMessage {
-  /** A HandleTransitionRequest without its fencing token. */
+  /** Made by effectToBytes. */
   readonly body: Uint8Array;
   readonly fencingToken: number;
 }
 
+/** A HandleTransitionRequest without its fencing token, which is known only once the chain has moved. */
 export function effectToBytes(effect: Effect): Uint8Array {
   const { deliveryId, chain, transition, callbackContext, requestedBy } = effect;
   return toBinary(
@@ -43,4 +54,15 @@ export function effectToBytes(effect: Effect): Uint8Array {
       requestedBy,
     }),
   );
+}
+
+/** The whole HandleTransitionRequest: two encoded messages in a row are one message with the fields of both. */
+export function messageToBytes({ body, fencingToken }: EffectMessage): Uint8Array {
+  const token = create(HandleTransitionRequestSchema, { fencingToken: BigInt(fencingToken) });
+  return Buffer.concat([body, toBinary(HandleTransitionRequestSchema, token)]);
+}
+
+export function messageToJson(message: EffectMessage): string {
+  const request = fromBinary(HandleTransitionRequestSchema, messageToBytes(message));
+  return toJsonString(HandleTransitionRequestSchema, request);
 }

@@ -1,6 +1,3 @@
-/** The largest answer that is read. */
-export const MAX_ANSWER_BYTES = 64 * 1024;
-
 /** The largest header list that is read. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 

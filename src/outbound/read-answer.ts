@@ -2,7 +2,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { type ValidateResponse, Verdict } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
 import { findUnstorable, type JsonObject } from "../domain/json.ts";
 import { keepableText } from "../domain/text.ts";
-import type { Invalid, Valid } from "../domain/verdict.ts";
+import type { Invalid, Valid, VerdictErrorReason } from "../domain/verdict.ts";
 import { type Failure, failure } from "./failure.ts";
 
 const MAX_ERRORS = 64;
@@ -10,7 +10,7 @@ const FIRST_SECOND = BigInt(Date.parse("0001-01-01T00:00:00Z") / 1000);
 const LAST_SECOND = BigInt(Date.parse("9999-12-31T23:59:59Z") / 1000);
 
 /** Takes from a well-formed answer only what can be kept. Fields that do not go with the verdict are ignored. */
-export function readAnswer(answer: ValidateResponse): Valid | Invalid | Failure {
+export function readAnswer(answer: ValidateResponse): Valid | Invalid | Failure<VerdictErrorReason> {
   switch (answer.verdict) {
     case Verdict.VALID:
       return readValid(answer);
@@ -25,7 +25,7 @@ export function readAnswer(answer: ValidateResponse): Valid | Invalid | Failure 
   }
 }
 
-function readValid(answer: ValidateResponse): Valid | Failure {
+function readValid(answer: ValidateResponse): Valid | Failure<VerdictErrorReason> {
   const context: JsonObject = answer.context ?? {};
   const unstorable = findUnstorable(context, "context");
   if (unstorable)
@@ -38,7 +38,7 @@ function readValid(answer: ValidateResponse): Valid | Failure {
   return time.kind === "failure" ? time : { kind: "VALID", context, nextUpdateTime: time.time };
 }
 
-function readInvalid(answer: ValidateResponse): Invalid | Failure {
+function readInvalid(answer: ValidateResponse): Invalid | Failure<VerdictErrorReason> {
   const errors = answer.errors.slice(0, MAX_ERRORS).map(keepableText);
   const time = readTime("not_before", answer.notBefore);
   return time.kind === "failure" ? time : { kind: "INVALID", errors, notBefore: time.time };
@@ -48,7 +48,7 @@ function readInvalid(answer: ValidateResponse): Invalid | Failure {
 function readTime(
   field: string,
   timestamp: Timestamp | undefined,
-): { readonly kind: "time"; readonly time: Date | undefined } | Failure {
+): { readonly kind: "time"; readonly time: Date | undefined } | Failure<VerdictErrorReason> {
   if (!timestamp) return { kind: "time", time: undefined };
   const { seconds, nanos } = timestamp;
   const ms = Math.ceil(nanos / 1_000_000);

@@ -1,17 +1,20 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 
+const NO_CA = {};
+const contexts = new WeakMap<object, SecureContext>();
+
 /**
  * Gives the certificates that servers are verified against: Node's, the system's and the operator's own. Read at the first
- * TLS connection, since that takes a while, and once, since each copy takes memory.
+ * TLS connection, since that takes a while, and once for the same `ca`, since each copy takes memory.
  *
  * @throws Error at once if the operator's are none
  */
 export function createTrust(ca: Buffer | undefined): () => SecureContext {
   if (ca) readCertificate(ca);
-  let context: SecureContext | undefined;
   return () => {
-    context ??= createSecureContext({ ca: authorities(ca) });
+    const context = contexts.get(ca ?? NO_CA) ?? createSecureContext({ ca: authorities(ca) });
+    contexts.set(ca ?? NO_CA, context);
     return context;
   };
 }

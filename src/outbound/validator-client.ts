@@ -1,20 +1,11 @@
-import { performance } from "node:perf_hooks";
 import type { Endpoint } from "../domain/chain-type.ts";
 import { keepableText } from "../domain/text.ts";
-import type { Verdict } from "../domain/verdict.ts";
-import type { Asking } from "./asking.ts";
-import { type ParsedEndpoint, parseEndpoint } from "./endpoint.ts";
-import { type Failure, failure } from "./failure.ts";
-import { createGrpcValidator } from "./grpc-validator.ts";
-import { createHttpValidator } from "./http-validator.ts";
+import type { Verdict, VerdictErrorReason } from "../domain/verdict.ts";
+import { type Failure, failure, failureText } from "./failure.ts";
+import { createHostClient, type HostClientOptions } from "./host-client.ts";
 import { type Question, questionToProto } from "./question.ts";
 import { readAnswer } from "./read-answer.ts";
-import { createTrust } from "./trust.ts";
-
-export interface ValidatorClientOptions {
-  /** Certificates (PEM) to trust besides those of Node and of the system. */
-  readonly ca?: Buffer | undefined;
-}
+import { validatorMethod } from "./validator-method.ts";
 
 export interface CallLimits {
   /** Aborted when nobody wants the answer any more. */
@@ -37,69 +28,28 @@ export interface ValidatorClient {
 }
 
 const DEFAULT_TIMEOUT_MS = 2000;
-/** By so much may the validator's clock run out before ours. */
-const CLOCK_SLACK_MS = 20;
 
-export function createValidatorClient(options: ValidatorClientOptions = {}): ValidatorClient {
-  const trust = createTrust(options.ca);
-  const grpc = createGrpcValidator(trust);
-  const http = createHttpValidator(trust);
-  const read = rememberEndpoints();
-  const ask = (endpoint: ParsedEndpoint, asking: Asking) =>
-    endpoint.kind === "grpc" ? grpc.ask(endpoint, asking) : http.ask(endpoint, asking);
-
+export function createValidatorClient(options: HostClientOptions = {}): ValidatorClient {
+  const host = createHostClient(validatorMethod, options);
   return {
     validate: async (endpoint, question, { signal, deadlineMs = Infinity }) => {
       signal.throwIfAborted();
-      const parsed = read(endpoint.url);
-      const startMs = performance.now();
       const timeoutMs = endpoint.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-      const allowedMs = Math.min(timeoutMs, deadlineMs - startMs);
-      if (allowedMs <= 0) return errorVerdict(endpoint, NOT_CALLED);
-      const endMs = startMs + allowedMs;
-
-      const request = questionToProto(question);
-      let reply = await ask(parsed, { request, timeoutMs: allowedMs, isRepeat: false, signal });
+      const limits = { signal, timeoutMs, deadlineMs };
+      const called = await host.call(endpoint.url, questionToProto(question), limits);
       signal.throwIfAborted();
-      if (reply?.kind === "failure" && reply.mayRepeat) {
-        reply = await ask(parsed, { request, timeoutMs: endMs - performance.now(), isRepeat: true, signal });
-        signal.throwIfAborted();
+      const { reply, allowedMs, durationMs } = called;
+      if (reply.kind === "given up") {
+        if (allowedMs <= 0) return errorVerdict(endpoint, NOT_CALLED);
+        const late = allowedMs < timeoutMs ? callerGone(allowedMs) : tooSlow(timeoutMs);
+        return errorVerdict(endpoint, late, durationMs);
       }
-
-      const nowMs = performance.now();
-      const durationMs = nowMs - startMs;
-      const isLate =
-        reply?.kind === "failure" && reply.reason === "TIMEOUT" && nowMs > endMs - CLOCK_SLACK_MS;
-      if (!reply || isLate)
-        return errorVerdict(
-          endpoint,
-          allowedMs < timeoutMs ? callerGone(allowedMs) : tooSlow(timeoutMs),
-          durationMs,
-        );
       const answer = reply.kind === "answer" ? readAnswer(reply.answer) : reply;
       return answer.kind === "failure"
         ? errorVerdict(endpoint, answer, durationMs)
         : { ...answer, durationMs };
     },
-    close: async () => {
-      await Promise.all([grpc.close(), http.close()]);
-    },
-  };
-}
-
-/** A sidecar has a few endpoints, but callers may name ever new ones. */
-const MAX_REMEMBERED = 256;
-
-function rememberEndpoints(): (url: string) => ParsedEndpoint {
-  const known = new Map<string, ParsedEndpoint>();
-  return (url) => {
-    let endpoint = known.get(url);
-    if (!endpoint) {
-      endpoint = parseEndpoint(url);
-      if (known.size >= MAX_REMEMBERED) known.clear();
-      known.set(url, endpoint);
-    }
-    return endpoint;
+    close: host.close,
   };
 }
 
@@ -119,6 +69,7 @@ function tooSlow(timeoutMs: number): Failure {
   );
 }
 
-function errorVerdict({ url }: Endpoint, { reason, problem, remedy }: Failure, durationMs?: number): Verdict {
-  return { kind: "ERROR", reason, message: keepableText(`${url} ${problem}: ${remedy}`), durationMs };
+function errorVerdict({ url }: Endpoint, failed: Failure<VerdictErrorReason>, durationMs?: number): Verdict {
+  const message = keepableText(failureText(url, failed));
+  return { kind: "ERROR", reason: failed.reason, message, durationMs };
 }

@@ -57,10 +57,15 @@ const MAX_MESSAGE_BYTES = 2048;
  * given. Message and details together fit the 8 KiB of metadata that gRPC clients accept.
  */
 export function toConnectError(error: unknown, requestId: string = randomUUID()): ConnectError {
-  const refusal = isTold(error) ? error : internalError(requestId, error);
+  const refusal = toldOf(error, requestId);
   const message = cutMessage(refusal.message);
   const details = detailsWithin(refusal, message);
   return new ConnectError(message, codeOfReason[refusal.reason], undefined, details, error);
+}
+
+/** The refusal that the caller is told of: the error itself, or in place of a bug one that names the request in the log. */
+export function toldOf(error: unknown, requestId: string): Refusal {
+  return isTold(error) ? error : internalError(requestId, error);
 }
 
 /** True for what reaches the caller as it is; false for a bug. */

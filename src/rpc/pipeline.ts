@@ -7,7 +7,7 @@ import type {
   MessageInitShape,
 } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import type { Refusal } from "../domain/refusal.ts";
+import { Refusal } from "../domain/refusal.ts";
 import type { Log } from "../observability/log.ts";
 import type { Listener, Metrics } from "../observability/metrics.ts";
 import { codeName } from "./code-name.ts";
@@ -149,6 +149,8 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
             const next = await call.whileAwaited(answers.next());
             if (next.done) break;
             yield wire.encode(method, next.value as AnswerInit);
+            // A stream that goes on for long does not hold up a stop.
+            if (gate()) throw endOfStream();
           }
           call.markAnswered();
           progress.succeeded();
@@ -158,10 +160,9 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
           // Still running if the reader left before the end.
           progress.abandoned();
           call.abandon();
-          // Not awaited: a handler that does not listen to its signal may never come back.
-          answers
-            ?.return?.()
-            .catch((error: unknown) => log.debug({ err: error, method: name }, "stream cleanup"));
+          // Not awaited here: a handler that does not listen to its signal may never come back. A stop waits for it.
+          const left = answers?.return?.();
+          if (left) running(name, call, left).catch(() => undefined);
         }
       };
     },
@@ -170,4 +171,15 @@ export function createPipeline({ services, gate, log, metrics }: PipelineOptions
 
     refuse: (listener, method, refusal) => follow(listener, method).failed(refusal),
   };
+}
+
+function endOfStream(): Refusal {
+  return new Refusal(
+    "NOT_READY",
+    "The sidecar is stopping, and ends its streams. Begin again at one that serves.",
+    {
+      metadata: { why: "stopping" },
+      retryAfterMs: 1000,
+    },
+  );
 }

@@ -26,7 +26,7 @@ export interface EndOfClaim extends ClaimRef {
   readonly kind: "CLAIM_ABANDONED" | "CALLBACK_FAILED";
   /** Why, for the history. */
   readonly reason: string;
-  /** So soon a sidecar looks at the chain again by itself; unset if none does. */
+  /** So soon a sidecar looks at the chain again by itself; unset: not sooner than without. */
   readonly wakeAfterMs?: number | undefined;
 }
 
@@ -38,7 +38,8 @@ export async function endClaim({ query, schema }: Database, end: EndOfClaim): Pr
      ),
      ended as (
        update ${schema}.chain c set claim_id = null, claim_expiry = null,
-         wake_time = case when not c.disabled then clock_timestamp() + $5::double precision * interval '1 millisecond' end
+         wake_time = case when not c.disabled
+           then coalesce(clock_timestamp() + $5::double precision * interval '1 millisecond', c.wake_time) end
        from held h where c.id = h.id and c.claim_id = $2::uuid and c.claim_expiry > clock_timestamp()
        returning c.id, c.version
      ),

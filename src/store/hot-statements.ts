@@ -6,6 +6,7 @@ import type { HotStatement } from "./hot-statement.ts";
 import { readChainsStatement } from "./read-chains.ts";
 import { takeClaimAloneStatement, takeClaimsStatement } from "./take-claims.ts";
 import { takeDeliveriesStatement } from "./take-deliveries.ts";
+import { takeDueStatement } from "./take-due.ts";
 
 /** All that this version calls. Those of other versions stay in the schema, for the sidecars that still run them. */
 export const hotStatements: readonly HotStatement[] = [
@@ -15,6 +16,7 @@ export const hotStatements: readonly HotStatement[] = [
   commitMoveAloneStatement,
   takeClaimsStatement,
   takeClaimAloneStatement,
+  takeDueStatement,
   takeDeliveriesStatement,
   finishDeliveriesStatement,
   ...Object.values(keepAttemptsStatements),

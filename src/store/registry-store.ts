@@ -1,5 +1,11 @@
 import type { EntityManager } from "@mikro-orm/postgresql";
-import type { Callback, ChainType, ChainTypeRevision, Endpoint } from "../domain/chain-type.ts";
+import type {
+  Callback,
+  ChainType,
+  ChainTypeRevision,
+  CurrentRevision,
+  Endpoint,
+} from "../domain/chain-type.ts";
 import { statesOf } from "../domain/chain-type.ts";
 import type { Database } from "./database.ts";
 import { commitUnknown, isUnavailable } from "./database-error.ts";
@@ -11,8 +17,8 @@ import { guarded } from "./guarded.ts";
 /** Everything that is registered for all sidecars, as it was at one version. */
 export interface StoredRegistry {
   readonly version: number;
-  /** Current revisions by name. */
-  readonly chainTypes: ReadonlyMap<string, ChainTypeRevision>;
+  /** By name. */
+  readonly chainTypes: ReadonlyMap<string, CurrentRevision>;
   readonly validators: readonly StoredEndpoint<Endpoint>[];
   readonly callbacks: readonly StoredEndpoint<Callback>[];
 }
@@ -44,9 +50,15 @@ export async function readRegistry(database: Database): Promise<StoredRegistry> 
       : [];
     const validators = await em.findAll(ValidatorEndpointEntity);
     const callbacks = await em.findAll(CallbackEndpointEntity);
+    const revisionOf = new Map(revisions.map((row) => [row.chainType, row]));
     return {
       version,
-      chainTypes: new Map(revisions.map((row) => [row.chainType, revisionFromEntity(row)])),
+      chainTypes: new Map(
+        types.flatMap((type): [string, CurrentRevision][] => {
+          const row = revisionOf.get(type.name);
+          return row ? [[type.name, currentFromEntities(type, row)]] : [];
+        }),
+      ),
       validators: validators.map((row) => ({ ...placeOf(row), value: endpointOf(row) })),
       callbacks: callbacks.map((row) => ({
         ...placeOf(row),
@@ -105,16 +117,21 @@ export class Registration {
     await this.#em.execute("update ??.registry_version set version = version + 1", [this.#schema]);
   }
 
-  async findCurrent(name: string): Promise<ChainTypeRevision | undefined> {
+  async findCurrent(name: string): Promise<CurrentRevision | undefined> {
     const type = await this.#em.findOne(ChainTypeEntity, { name });
     if (!type) return undefined;
     const place = { chainType: name, revision: type.currentRevision };
-    return revisionFromEntity(await this.#em.findOneOrFail(ChainTypeRevisionEntity, place));
+    return currentFromEntities(type, await this.#em.findOneOrFail(ChainTypeRevisionEntity, place));
   }
 
-  /** True if any revision, current or not, has this content. */
-  async isStored(name: string, contentHash: string): Promise<boolean> {
-    return (await this.#em.count(ChainTypeRevisionEntity, { chainType: name, contentHash })) > 0;
+  /** The revision, current or not, that has this content. */
+  async findByContent(name: string, contentHash: string): Promise<ChainTypeRevision | undefined> {
+    const row = await this.#em.findOne(ChainTypeRevisionEntity, { chainType: name, contentHash });
+    return row ? revisionFromEntity(row) : undefined;
+  }
+
+  async allRevisions(name: string): Promise<ChainTypeRevision[]> {
+    return (await this.#em.find(ChainTypeRevisionEntity, { chainType: name })).map(revisionFromEntity);
   }
 
   countChainTypes(): Promise<number> {
@@ -131,14 +148,14 @@ export class Registration {
     return Number(row?.count ?? 0);
   }
 
-  /** Makes it current. Revisions are never deleted alone, so that their count is the newest's number. */
-  async addRevision(chainType: ChainType, contentHash: string): Promise<ChainTypeRevision> {
+  /** Stores a revision and makes it current. Revisions are never deleted alone, so that their count is the newest's number. */
+  async addRevision(
+    chainType: ChainType,
+    contentHash: string,
+    mappedStates: CurrentRevision["mappedStates"] = new Map(),
+  ): Promise<CurrentRevision> {
     const revision = 1 + (await this.#em.count(ChainTypeRevisionEntity, { chainType: chainType.name }));
-    await this.#em.upsert(ChainTypeEntity, {
-      name: chainType.name,
-      currentRevision: revision,
-      states: [...statesOf(chainType)],
-    });
+    await this.#putChainType({ chainType, revision }, mappedStates);
     await this.#em.insert(ChainTypeRevisionEntity, {
       chainType: chainType.name,
       revision,
@@ -150,7 +167,15 @@ export class Registration {
       chainType: chainType.name,
       revision,
     });
-    return revisionFromEntity(row);
+    return { ...revisionFromEntity(row), mappedStates };
+  }
+
+  async makeCurrent(
+    stored: ChainTypeRevision,
+    mappedStates: CurrentRevision["mappedStates"],
+  ): Promise<CurrentRevision> {
+    await this.#putChainType(stored, mappedStates);
+    return { ...stored, mappedStates };
   }
 
   async deleteChainType(name: string): Promise<boolean> {
@@ -199,6 +224,23 @@ export class Registration {
       : this.#em.nativeDelete(CallbackEndpointEntity, where);
   }
 
+  async #putChainType(
+    { chainType, revision }: Pick<ChainTypeRevision, "chainType" | "revision">,
+    mappedStates: CurrentRevision["mappedStates"],
+  ): Promise<void> {
+    // Chains that were not all in line with the revision that is left may be as any one before it left them.
+    await this.#em.execute(
+      "update ??.chain_type set upkeep_revision = 0 where name = ? and upkeep_revision <> current_revision",
+      [this.#schema, chainType.name],
+    );
+    await this.#em.upsert(ChainTypeEntity, {
+      name: chainType.name,
+      currentRevision: revision,
+      states: [...statesOf(chainType), ...mappedStates.keys()],
+      mappedStates: [...mappedStates],
+    });
+  }
+
   get #schema(): string {
     return this.#em.config.get("schema") ?? "";
   }
@@ -207,6 +249,13 @@ export class Registration {
 function revisionFromEntity(row: ChainTypeRevisionEntity): ChainTypeRevision {
   const { definition, revision, contentHash, createTime } = row;
   return { chainType: definition, revision, contentHash, createTime };
+}
+
+function currentFromEntities(
+  { mappedStates }: ChainTypeEntity,
+  revision: ChainTypeRevisionEntity,
+): CurrentRevision {
+  return { ...revisionFromEntity(revision), mappedStates: new Map(mappedStates) };
 }
 
 function placeOf({ chainType, transition }: ValidatorEndpointEntity | CallbackEndpointEntity) {

@@ -32,6 +32,7 @@ describe("defaults", () => {
     endpointAllow: [],
     registryFile: undefined,
     validatorCaFile: undefined,
+    schedulerConcurrency: 32,
     shutdownGraceMs: 25_000,
     logLevel: "info",
   };

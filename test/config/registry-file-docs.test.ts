@@ -5,12 +5,14 @@ import { parseAllDocuments } from "yaml";
 import { formatProblems } from "../../src/registry-file/format-problems.ts";
 import { parse, read } from "../support/registry-file.ts";
 
-const page = readFileSync(join(import.meta.dirname, "../../docs/registry-file.md"), "utf8");
+const docs = join(import.meta.dirname, "../../docs");
 
-function blocks(language: string): string[] {
-  return [...page.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"))].map(
-    ([, block]) => block ?? "",
-  );
+function blocks(language: string, page = "registry-file.md"): string[] {
+  return [
+    ...readFileSync(join(docs, page), "utf8").matchAll(
+      new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"),
+    ),
+  ].map(([, block]) => block ?? "");
 }
 
 describe("docs/registry-file.md", () => {
@@ -49,4 +51,14 @@ describe("docs/registry-file.md", () => {
     const problems = parsed.kind === "invalid" ? parsed.problems : [];
     expect(`${formatProblems("dispatcher.yaml", problems)}\n`).toBe(shown);
   });
+});
+
+it("docs/rollout.md renames a state as it is done", () => {
+  const [example = ""] = blocks("yaml", "rollout.md");
+  const [chainType] = read(example).chainTypes;
+  expect(chainType?.states.map(({ name, replacedBy }) => [name, replacedBy])).toEqual([
+    ["new", ""],
+    ["reminded_once", ""],
+    ["reminded", "reminded_once"],
+  ]);
 });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type ChainType, isFinal, statesOf, transitionsFrom } from "../../src/domain/chain-type.ts";
+import {
+  type ChainType,
+  hasState,
+  isFinal,
+  isKnownState,
+  statesOf,
+  transitionsFrom,
+} from "../../src/domain/chain-type.ts";
 import { transition } from "./situations.ts";
 
 const order: ChainType = {
@@ -40,4 +47,27 @@ it("a chain may stand in every state but a replaced one, and in `done` always", 
   expect(statesOf(order)).toEqual(["new", "paid", "cancelled", "done"]);
   const endless = { ...order, transitions: [], states: [{ name: "new", transitions: [] }] };
   expect(statesOf(endless)).toEqual(["new", "done"]);
+});
+
+it.each([
+  // state, is there, chains may come to it
+  ["new", true, true],
+  ["cancelled", true, true],
+  ["done", true, true],
+  ["waiting", false, true],
+  ["former", false, true],
+  ["nowhere", false, false],
+])("to be there and to be mapped are two things: %s", (state, isThere, isKnown) => {
+  const current = {
+    chainType: order,
+    revision: 2,
+    contentHash: "",
+    createTime: new Date(0),
+    mappedStates: new Map([
+      ["waiting", "new"],
+      ["former", "paid"],
+    ]),
+  };
+  expect(hasState(order, state)).toBe(isThere);
+  expect(isKnownState(current, state)).toBe(isKnown);
 });

@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { createServer as createHttp1Server } from "node:http";
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -11,6 +10,14 @@ import {
 import { createValidatorClient, type ValidatorClient } from "../../src/outbound/validator-client.ts";
 import { freeAddress } from "../support/free-address.ts";
 import { question } from "../support/question.ts";
+import {
+  answerParts,
+  answerStatus,
+  frame,
+  GRPC_HEADERS,
+  type ServeStream,
+  startRawGrpcServer,
+} from "../support/raw-grpc-server.ts";
 import { startRawServer } from "../support/raw-server.ts";
 import { startGrpcValidator, type ValidatorHost } from "../support/validator-host.ts";
 
@@ -29,90 +36,69 @@ afterAll(async () => {
 
 const limits = () => ({ signal: new AbortController().signal });
 
-const HEADERS = { ":status": 200, "content-type": "application/grpc+proto" };
 const valid = frame(
   toBinary(ValidateResponseSchema, create(ValidateResponseSchema, { verdict: Answer.VALID })),
 );
 
-function frame(bytes: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
-
-/** Answers with these parts and this status. */
-function answer(
-  stream: ServerHttp2Stream,
-  parts: Buffer[],
-  trailers: Record<string, string> | undefined,
-): void {
-  stream.respond(HEADERS, { waitForTrailers: trailers !== undefined });
-  stream.on("wantTrailers", () => stream.sendTrailers(trailers ?? {}));
-  for (const part of parts) stream.write(part);
-  stream.end();
-}
-
 const ok = { "grpc-status": "0" };
-
-type Serve = (stream: ServerHttp2Stream, session: ServerHttp2Session) => void;
-const status =
-  (code: string, message = "") =>
-  (stream: ServerHttp2Stream) =>
-    stream.respond({ ...HEADERS, "grpc-status": code, "grpc-message": message }, { endStream: true });
 
 /** Where it is not FAILED: the stream was refused, or the peer has other demands on TLS. */
 const RESET_REASONS: Readonly<Record<number, string>> = { 7: "UNREACHABLE", 12: "REFUSED" };
 
-const rows: [string, Serve, Record<string, unknown>][] = [
-  ["a well-formed answer", (stream) => answer(stream, [valid], ok), { kind: "VALID" }],
-  ["no grpc-status", (stream) => answer(stream, [valid], undefined), { kind: "ERROR", reason: "FAILED" }],
-  ["OK without a message", (stream) => answer(stream, [], ok), { kind: "ERROR", reason: "MALFORMED" }],
+const rows: [string, ServeStream, Record<string, unknown>][] = [
+  ["a well-formed answer", (stream) => answerParts(stream, [valid], ok), { kind: "VALID" }],
+  [
+    "no grpc-status",
+    (stream) => answerParts(stream, [valid], undefined),
+    { kind: "ERROR", reason: "FAILED" },
+  ],
+  ["OK without a message", (stream) => answerParts(stream, [], ok), { kind: "ERROR", reason: "MALFORMED" }],
   [
     "an empty message",
-    (stream) => answer(stream, [frame(Buffer.alloc(0))], ok),
+    (stream) => answerParts(stream, [frame(Buffer.alloc(0))], ok),
     { kind: "ERROR", reason: "NO_VERDICT" },
   ],
-  ["two messages", (stream) => answer(stream, [valid, valid], ok), { kind: "ERROR" }],
+  ["two messages", (stream) => answerParts(stream, [valid, valid], ok), { kind: "ERROR" }],
   [
     "a failure in the headers, and a body all the same",
     (stream) => {
-      stream.respond({ ...HEADERS, "grpc-status": "13" });
+      stream.respond({ ...GRPC_HEADERS, "grpc-status": "13" });
       stream.end(valid);
     },
     { kind: "ERROR", reason: "FAILED" },
   ],
   [
     "grpc-status 99",
-    (stream) => answer(stream, [valid], { "grpc-status": "99" }),
+    (stream) => answerParts(stream, [valid], { "grpc-status": "99" }),
     { kind: "ERROR", reason: "FAILED" },
   ],
   [
     "grpc-status that is no number",
-    (stream) => answer(stream, [valid], { "grpc-status": "fine" }),
+    (stream) => answerParts(stream, [valid], { "grpc-status": "fine" }),
     { kind: "ERROR", reason: "FAILED" },
   ],
   [
     "bytes that are no message",
-    (stream) => answer(stream, [frame(Buffer.from("hello world"))], ok),
+    (stream) => answerParts(stream, [frame(Buffer.from("hello world"))], ok),
     { kind: "ERROR", reason: "MALFORMED" },
   ],
   [
     "a frame longer than what follows",
-    (stream) => answer(stream, [Buffer.from([0, 0, 0, 1, 0, 8])], ok),
+    (stream) => answerParts(stream, [Buffer.from([0, 0, 0, 1, 0, 8])], ok),
     { kind: "ERROR", reason: "MALFORMED" },
   ],
   [
     "above 64 KiB",
-    (stream) => answer(stream, [frame(Buffer.alloc(200_000))], ok),
+    (stream) => answerParts(stream, [frame(Buffer.alloc(200_000))], ok),
     { kind: "ERROR", reason: "TOO_LARGE" },
   ],
-  ["UNIMPLEMENTED", status("12", "unknown service"), { kind: "ERROR", reason: "REFUSED" }],
-  ["INVALID_ARGUMENT", status("3", "no"), { kind: "ERROR", reason: "REFUSED" }],
-  ["PERMISSION_DENIED", status("7", "no"), { kind: "ERROR", reason: "REFUSED" }],
-  ["UNKNOWN", status("2", "Traceback"), { kind: "ERROR", reason: "FAILED" }],
-  ["INTERNAL", status("13", "panic"), { kind: "ERROR", reason: "FAILED" }],
-  ["UNAVAILABLE", status("14", "overloaded"), { kind: "ERROR", reason: "FAILED" }],
-  ["CANCELLED by the server", status("1", "gave up"), { kind: "ERROR", reason: "FAILED" }],
+  ["UNIMPLEMENTED", answerStatus("12", "unknown service"), { kind: "ERROR", reason: "REFUSED" }],
+  ["INVALID_ARGUMENT", answerStatus("3", "no"), { kind: "ERROR", reason: "REFUSED" }],
+  ["PERMISSION_DENIED", answerStatus("7", "no"), { kind: "ERROR", reason: "REFUSED" }],
+  ["UNKNOWN", answerStatus("2", "Traceback"), { kind: "ERROR", reason: "FAILED" }],
+  ["INTERNAL", answerStatus("13", "panic"), { kind: "ERROR", reason: "FAILED" }],
+  ["UNAVAILABLE", answerStatus("14", "overloaded"), { kind: "ERROR", reason: "FAILED" }],
+  ["CANCELLED by the server", answerStatus("1", "gave up"), { kind: "ERROR", reason: "FAILED" }],
   [
     "a web page",
     (stream) => {
@@ -140,7 +126,7 @@ const rows: [string, Serve, Record<string, unknown>][] = [
     (stream) => stream.respond({ ":status": 503 }, { endStream: true }),
     { kind: "ERROR", reason: "FAILED" },
   ],
-  ...Array.from({ length: 14 }, (_, code): [string, Serve, Record<string, unknown>] => [
+  ...Array.from({ length: 14 }, (_, code): [string, ServeStream, Record<string, unknown>] => [
     `RST_STREAM ${code}`,
     (stream) => stream.close(code),
     { kind: "ERROR", reason: RESET_REASONS[code] ?? "FAILED" },
@@ -154,33 +140,9 @@ const rows: [string, Serve, Record<string, unknown>][] = [
   ["no answer", () => undefined, { kind: "ERROR", reason: "TIMEOUT" }],
 ];
 
-async function serve(onStream: Serve): Promise<{ url: string; close(): Promise<void> }> {
-  const server: Http2Server = createServer();
-  const sessions = new Set<ServerHttp2Session>();
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.on("error", () => undefined);
-  });
-  server.on("sessionError", () => undefined);
-  server.on("stream", (stream) => {
-    stream.on("error", () => undefined);
-    onStream(stream, stream.session as ServerHttp2Session);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  return {
-    url: `grpc://127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
-    async close() {
-      for (const session of sessions) session.destroy();
-      await new Promise((done) => server.close(done));
-    },
-  };
-}
-
 describe("a misbehaving gRPC validator", () => {
   test.each(rows)("%s", async (_, onStream, expected) => {
-    const server = await serve(onStream);
+    const server = await startRawGrpcServer(onStream);
     const startedMs = performance.now();
     const verdict = await client.validate({ url: server.url, timeoutMs: TIMEOUT_MS }, question, limits());
     expect(verdict).toMatchObject(expected);

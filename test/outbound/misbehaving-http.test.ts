@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Verdict as Answer } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
 import { createValidatorClient, type ValidatorClient } from "../../src/outbound/validator-client.ts";
 import { question } from "../support/question.ts";
-import { startRawServer } from "../support/raw-server.ts";
+import { answers, httpAnswer, startRawServer } from "../support/raw-server.ts";
 import { startHttpValidator, type ValidatorHost } from "../support/validator-host.ts";
 
 const TIMEOUT_MS = 400;
@@ -22,43 +22,31 @@ afterAll(async () => {
 
 const limits = () => ({ signal: new AbortController().signal });
 
-function http(
-  body: string | Buffer,
-  { status = "200 OK", type = "application/json", more = "" } = {},
-): Buffer {
-  const bytes = Buffer.from(body);
-  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${bytes.length}\r\n${more}\r\n`;
-  return Buffer.concat([Buffer.from(head), bytes]);
-}
-
-/** Answers every request with these bytes. */
-const answers = (bytes: Buffer) => (socket: Socket) => void socket.on("data", () => socket.write(bytes));
-
 const VALID = '{"verdict":"VERDICT_VALID"}';
 const big = (bytes: number) => `{"verdict":"VERDICT_VALID","context":{"a":"${"x".repeat(bytes)}"}}`;
 
 const rows: [string, (socket: Socket) => void, Record<string, unknown>][] = [
-  ["48 {}", answers(http("{}")), { kind: "ERROR", reason: "NO_VERDICT" }],
-  ["49 null verdict", answers(http('{"verdict":null}')), { kind: "ERROR", reason: "NO_VERDICT" }],
-  ["unknown verdict number", answers(http('{"verdict":7}')), { kind: "ERROR", reason: "NO_VERDICT" }],
-  ["unknown verdict name", answers(http('{"verdict":"YES"}')), { kind: "ERROR", reason: "NO_VERDICT" }],
-  ["50 empty body", answers(http("")), { kind: "ERROR", reason: "MALFORMED" }],
-  ["51 null", answers(http("null")), { kind: "ERROR", reason: "MALFORMED" }],
-  ["52 []", answers(http("[]")), { kind: "ERROR", reason: "MALFORMED" }],
-  ['53 "true"', answers(http('"true"')), { kind: "ERROR", reason: "MALFORMED" }],
-  ["54 1", answers(http("1")), { kind: "ERROR", reason: "MALFORMED" }],
-  ["56 truncated", answers(http('{"verdict":"VERDI')), { kind: "ERROR", reason: "MALFORMED" }],
+  ["48 {}", answers(httpAnswer("{}")), { kind: "ERROR", reason: "NO_VERDICT" }],
+  ["49 null verdict", answers(httpAnswer('{"verdict":null}')), { kind: "ERROR", reason: "NO_VERDICT" }],
+  ["unknown verdict number", answers(httpAnswer('{"verdict":7}')), { kind: "ERROR", reason: "NO_VERDICT" }],
+  ["unknown verdict name", answers(httpAnswer('{"verdict":"YES"}')), { kind: "ERROR", reason: "NO_VERDICT" }],
+  ["50 empty body", answers(httpAnswer("")), { kind: "ERROR", reason: "MALFORMED" }],
+  ["51 null", answers(httpAnswer("null")), { kind: "ERROR", reason: "MALFORMED" }],
+  ["52 []", answers(httpAnswer("[]")), { kind: "ERROR", reason: "MALFORMED" }],
+  ['53 "true"', answers(httpAnswer('"true"')), { kind: "ERROR", reason: "MALFORMED" }],
+  ["54 1", answers(httpAnswer("1")), { kind: "ERROR", reason: "MALFORMED" }],
+  ["56 truncated", answers(httpAnswer('{"verdict":"VERDI')), { kind: "ERROR", reason: "MALFORMED" }],
   [
     "57 30,000 deep",
-    answers(http("[".repeat(30_000) + "]".repeat(30_000))),
+    answers(httpAnswer("[".repeat(30_000) + "]".repeat(30_000))),
     { kind: "ERROR", reason: "MALFORMED" },
   ],
-  ["58 unknown field", answers(http('{"verdict":"VERDICT_VALID","extra":1}')), { kind: "VALID" }],
-  ["59 BOM", answers(http(`\ufeff${VALID}`)), { kind: "VALID" }],
+  ["58 unknown field", answers(httpAnswer('{"verdict":"VERDICT_VALID","extra":1}')), { kind: "VALID" }],
+  ["59 BOM", answers(httpAnswer(`\ufeff${VALID}`)), { kind: "VALID" }],
   [
     "60 invalid UTF-8",
     answers(
-      http(
+      httpAnswer(
         Buffer.concat([
           Buffer.from('{"verdict":"VERDICT_INVALID","errors":["a'),
           Buffer.from([0xff]),
@@ -68,38 +56,42 @@ const rows: [string, (socket: Socket) => void, Record<string, unknown>][] = [
     ),
     { kind: "INVALID", errors: ["a\ufffd"] },
   ],
-  ["61 a web page", answers(http("<html>", { type: "text/html" })), { kind: "ERROR", reason: "MALFORMED" }],
-  ["62 201", answers(http(VALID, { status: "201 Created" })), { kind: "ERROR", reason: "REFUSED" }],
+  [
+    "61 a web page",
+    answers(httpAnswer("<html>", { type: "text/html" })),
+    { kind: "ERROR", reason: "MALFORMED" },
+  ],
+  ["62 201", answers(httpAnswer(VALID, { status: "201 Created" })), { kind: "ERROR", reason: "REFUSED" }],
   ["63 204", answers(Buffer.from("HTTP/1.1 204 No Content\r\n\r\n")), { kind: "ERROR", reason: "REFUSED" }],
   [
     "64 302",
-    (socket) => answers(http("", { status: "302 Found", more: `location: ${good.url}\r\n` }))(socket),
+    (socket) => answers(httpAnswer("", { status: "302 Found", more: `location: ${good.url}\r\n` }))(socket),
     { kind: "ERROR", reason: "REFUSED" },
   ],
   [
     "65 500 with a verdict",
-    answers(http(VALID, { status: "500 Oops" })),
+    answers(httpAnswer(VALID, { status: "500 Oops" })),
     { kind: "ERROR", reason: "FAILED" },
   ],
-  ["429", answers(http("", { status: "429 Slow down" })), { kind: "ERROR", reason: "FAILED" }],
-  ["404", answers(http("", { status: "404 Not Found" })), { kind: "ERROR", reason: "REFUSED" }],
+  ["429", answers(httpAnswer("", { status: "429 Slow down" })), { kind: "ERROR", reason: "FAILED" }],
+  ["404", answers(httpAnswer("", { status: "404 Not Found" })), { kind: "ERROR", reason: "REFUSED" }],
   [
     "66 application/proto",
-    answers(http(VALID, { type: "application/proto" })),
+    answers(httpAnswer(VALID, { type: "application/proto" })),
     { kind: "ERROR", reason: "MALFORMED" },
   ],
   [
     "67 encoding that was not asked for",
-    answers(http(gzipSync(VALID), { more: "content-encoding: gzip\r\n" })),
+    answers(httpAnswer(gzipSync(VALID), { more: "content-encoding: gzip\r\n" })),
     { kind: "ERROR", reason: "MALFORMED" },
   ],
   [
     "69 80 KB of headers",
-    answers(http(VALID, { more: `x: ${"y".repeat(80_000)}\r\n` })),
+    answers(httpAnswer(VALID, { more: `x: ${"y".repeat(80_000)}\r\n` })),
     { kind: "ERROR", reason: "TOO_LARGE" },
   ],
-  ["70 200 KB body", answers(http(big(200_000))), { kind: "ERROR", reason: "TOO_LARGE" }],
-  ["just below 64 KiB", answers(http(big(65_000))), { kind: "VALID" }],
+  ["70 200 KB body", answers(httpAnswer(big(200_000))), { kind: "ERROR", reason: "TOO_LARGE" }],
+  ["just below 64 KiB", answers(httpAnswer(big(65_000))), { kind: "VALID" }],
   ["72 never answers", () => undefined, { kind: "ERROR", reason: "TIMEOUT" }],
   [
     "73 endless drip",
@@ -125,24 +117,27 @@ const rows: [string, (socket: Socket) => void, Record<string, unknown>][] = [
   ["not HTTP", answers(Buffer.from("SSH-2.0-OpenSSH_9.9\r\n")), { kind: "ERROR", reason: "MALFORMED" }],
   [
     "a Connect error",
-    answers(http('{"code":"canceled","message":"<script>alert(1)</script>"}', { status: "408 Timeout" })),
+    answers(
+      httpAnswer('{"code":"canceled","message":"<script>alert(1)</script>"}', { status: "408 Timeout" }),
+    ),
     { kind: "ERROR", reason: "REFUSED" },
   ],
   [
     "100 deep context and more",
-    answers(http(`{"verdict":"VERDICT_VALID","context":${'{"a":'.repeat(102)}1${"}".repeat(102)}}`)),
+    answers(httpAnswer(`{"verdict":"VERDICT_VALID","context":${'{"a":'.repeat(102)}1${"}".repeat(102)}}`)),
     { kind: "ERROR" },
   ],
   [
     "U+0000 in the context",
-    answers(http('{"verdict":"VERDICT_VALID","context":{"a":"\\u0000"}}')),
+    answers(httpAnswer('{"verdict":"VERDICT_VALID","context":{"a":"\\u0000"}}')),
     { kind: "ERROR", reason: "NOT_STORABLE" },
   ],
   [
     "one byte at a time",
     (socket) =>
       void socket.on("data", async () => {
-        for (const byte of http(VALID)) await new Promise((sent) => socket.write(Buffer.from([byte]), sent));
+        for (const byte of httpAnswer(VALID))
+          await new Promise((sent) => socket.write(Buffer.from([byte]), sent));
       }),
     { kind: "VALID" },
   ],
@@ -165,7 +160,7 @@ describe("a misbehaving HTTP validator", () => {
   });
 
   test("70: large answers leave the memory flat", async () => {
-    const server = await startRawServer(answers(http(big(2_000_000))));
+    const server = await startRawServer(answers(httpAnswer(big(2_000_000))));
     const ask = () =>
       client
         .validate({ url: `http://127.0.0.1:${server.port}` }, question, limits())
@@ -183,7 +178,7 @@ test("connections are reused, and the question is POSTed to the path as it stand
   const server = await startRawServer((socket) =>
     socket.on("data", (data) => {
       requests.push(data.toString());
-      socket.write(http(VALID));
+      socket.write(httpAnswer(VALID));
     }),
   );
   const at = `http://127.0.0.1:${server.port}`;

@@ -9,18 +9,18 @@ import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
 import { type ChainStore, createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { listEvents } from "../../src/store/list-events.ts";
-import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
 import { makeChain, moveOf, openMigratedDatabase, orderType, readChain } from "../support/store.ts";
+import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 
 let direct: Database & { url: string };
-let proxy: CuttingProxy;
+let proxy: WireProxy;
 let database: Database;
 let store: ChainStore;
 let registry: Registry;
 
 beforeAll(async () => {
   direct = await openMigratedDatabase();
-  proxy = await startCuttingProxy(direct.url);
+  proxy = await startWireProxy(direct.url);
   database = await openDatabase({ url: proxy.url, schema: "dispatcher", poolSize: 2, direct: false });
   store = createChainStore(database, 128);
   registry = new Registry(database);

@@ -7,15 +7,15 @@ import { keepAttempts, readAttempt } from "../../src/store/attempts.ts";
 import { createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { readChains } from "../../src/store/read-chains.ts";
-import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
 import { makeChain, openMigratedDatabase } from "../support/store.ts";
+import { startWireProxy, type WireProxy } from "../support/wire-proxy.ts";
 
 let direct: Database & { url: string };
-let proxy: CuttingProxy;
+let proxy: WireProxy;
 let database: Database;
 beforeAll(async () => {
   direct = await openMigratedDatabase();
-  proxy = await startCuttingProxy(direct.url);
+  proxy = await startWireProxy(direct.url);
   database = await openDatabase({ url: proxy.url, schema: "dispatcher", poolSize: 2, direct: false });
 });
 afterAll(async () => {

@@ -93,6 +93,8 @@ test.each<[string, ChainFilter]>([
   ["rare resource", { resource: { resourceType: "shop", resourceId: "small" } }],
   ["disabled", { disabled: true }],
   ["due", { due }],
+  ["a sweep", { chainType: "odd", untouchedSince: "infinity" }],
+  ["a sweep of due chains", { due, untouchedSince: "infinity" }],
 ])("a page of 200,000 chains is read by an index, not by a full scan: %s", async (_, filter) => {
   const scans = async () => {
     await database.query("select pg_stat_force_next_flush()", []);
@@ -107,4 +109,29 @@ test.each<[string, ChainFilter]>([
   await listChains(database, filter, page.next, 100);
   expect(page.chains.length).toBeGreaterThan(0);
   expect(await scans()).toBe(before);
+});
+
+const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+test.each<[string, ChainFilter]>([
+  ["a list", { due }],
+  ["a sweep", { due, untouchedSince: inAnHour }],
+])("the last page of due chains does not read those that are not due yet: %s", async (_, filter) => {
+  const read = async () => {
+    await database.query("select pg_stat_force_next_flush()", []);
+    const [row] = await database.read<{ read: string }>(
+      "select idx_tup_read as read from pg_stat_user_indexes where schemaname = 'dispatcher' and indexrelname = 'chain_due'",
+      [],
+    );
+    return Number(row?.read);
+  };
+  const [last] = await database.read<{ id: string; due_time: string }>(
+    `select id, next_update_time::text as due_time from dispatcher.chain
+     where not disabled and state = 'new' and next_update_time < now() order by next_update_time desc, id desc limit 1 offset 20`,
+    [],
+  );
+  const before = await read();
+  const place = { id: last?.id ?? "", dueTime: last?.due_time };
+  const { chains } = await listChains(database, filter, place, 100);
+  expect(chains.length).toBeGreaterThan(0);
+  expect((await read()) - before).toBeLessThan(200);
 });

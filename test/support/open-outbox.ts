@@ -1,9 +1,9 @@
 import type { AttemptResult } from "../../src/engine/deliver.ts";
 import { Registry } from "../../src/engine/registry.ts";
+import { createCallbackClient } from "../../src/outbound/callback-client.ts";
 import { createChainStore } from "../../src/store/chain-store.ts";
 import type { Database } from "../../src/store/database.ts";
 import { Outbox, type OutboxParts, type OutboxRun } from "../../src/workers/outbox.ts";
-import { openCallbackClient } from "./effect-receiver.ts";
 
 /** The outbox of one sidecar, which runs when it is told to. */
 export interface OpenOutbox {
@@ -23,7 +23,7 @@ export interface OpenOutbox {
 export async function openOutbox(database: Database): Promise<OpenOutbox> {
   const registry = new Registry(database);
   await registry.refresh();
-  const callbacks = openCallbackClient();
+  const callbacks = createCallbackClient();
   const results: AttemptResult[] = [];
   const errors: unknown[] = [];
   const parts: OutboxParts = {

@@ -29,3 +29,18 @@ export async function startRawServer(serve: (socket: Socket) => void): Promise<R
       }),
   };
 }
+
+/** An HTTP answer as it goes over the wire. */
+export function httpAnswer(
+  body: string | Buffer,
+  { status = "200 OK", type = "application/json", more = "" } = {},
+): Buffer {
+  const bytes = Buffer.from(body);
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${bytes.length}\r\n${more}\r\n`;
+  return Buffer.concat([Buffer.from(head), bytes]);
+}
+
+/** Answers every request with these bytes. */
+export function answers(bytes: Buffer): (socket: Socket) => void {
+  return (socket) => void socket.on("data", () => socket.write(bytes));
+}

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { type Loop, startLoop } from "../../src/workers/loop.ts";
+import { startLoop, type WakeableLoop } from "../../src/workers/loop.ts";
 
 /** A loop whose runs end when they are told to, and that never runs again by itself within the test. */
 function openLoop() {
   const runs: PromiseWithResolvers<void>[] = [];
   const errors: unknown[] = [];
-  const loop: Loop = startLoop(
+  const loop: WakeableLoop = startLoop(
     () => {
       const run = Promise.withResolvers<void>();
       runs.push(run);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Database } from "../../src/store/database.ts";
 import { takeDeliveries } from "../../src/store/take-deliveries.ts";
-import { startReceiver } from "../support/effect-receiver.ts";
+import { startHttpCallback } from "../support/callback-host.ts";
 import { type OpenOutbox, openOutbox } from "../support/open-outbox.ts";
 import {
   age,
@@ -26,8 +26,8 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function receiver(...args: Parameters<typeof startReceiver>) {
-  const started = await startReceiver(...args);
+async function receiver(...args: Parameters<typeof startHttpCallback>) {
+  const started = await startHttpCallback(...args);
   closing.push(started.stop);
   return started;
 }

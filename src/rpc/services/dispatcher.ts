@@ -6,6 +6,7 @@ import type { Chain } from "../../domain/chain.ts";
 import { addChainResources, deleteChain, setChainState, updateChain } from "../../engine/change-chain.ts";
 import { claimFromToken } from "../../engine/claim-token.ts";
 import { execute } from "../../engine/execute.ts";
+import { executeChains } from "../../engine/execute-chains.ts";
 import type { ExecuteParts } from "../../engine/execute-command.ts";
 import { resultOfMove } from "../../engine/execute-result.ts";
 import { getChain } from "../../engine/find-chain.ts";
@@ -14,17 +15,19 @@ import { getOrCreateChain } from "../../engine/get-or-create-chain.ts";
 import { listChainEvents } from "../../engine/list-chain-events.ts";
 import { listChains } from "../../engine/list-chains.ts";
 import { readLastAttempt } from "../../engine/read-last-attempt.ts";
+import type { Log } from "../../observability/log.ts";
 import { attemptToProto } from "../convert/attempt.ts";
 import { chainKeyFromProto, chainRefFromProto, chainToProto } from "../convert/chain.ts";
 import { chainEventToProto } from "../convert/chain-event.ts";
 import { claimToProto, executeCommandFromProto, executeResultToProto } from "../convert/execute.ts";
+import { executeChainsCommandFromProto, sweepStepToProto } from "../convert/execute-chains.ts";
 import { durationFromProto, timeFromProto } from "../convert/time.ts";
 import { versionFromProto } from "../convert/version.ts";
 import { refuseStream, refuseUnary } from "../not-implemented.ts";
-import { pageSizeOf, pageToken, placeFromToken, UUID } from "../page-token.ts";
+import { pageSizeOf, pageToken, placeFromToken, TIME, UUID } from "../page-token.ts";
 import { type MountedService, mount } from "../service.ts";
 
-export function dispatcherService(parts: ExecuteParts): MountedService {
+export function dispatcherService(parts: ExecuteParts, log: Log): MountedService {
   const { store, registry } = parts;
   const { database } = store;
   const isFinal = (chain: Chain) => registry.isFinal(chain);
@@ -89,6 +92,13 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
       return executeResultToProto(result, isFinal);
     },
 
+    async *executeChains({ filter, ...request }, { signal }) {
+      const command = executeChainsCommandFromProto(filterFromProto(filter), request);
+      for await (const step of executeChains(parts, command, signal)) {
+        yield sweepStepToProto(step, isFinal, log);
+      }
+    },
+
     async listChainEvents({ chain: ref, pageSize, pageToken: token }) {
       const wanted = chainRefFromProto(ref);
       const [version, kind, id] =
@@ -125,14 +135,12 @@ export function dispatcherService(parts: ExecuteParts): MountedService {
     },
 
     importChains: () => refuseUnary("ImportChains"),
-    executeChains: () => refuseStream("ExecuteChains"),
     watchChainEvents: () => refuseStream("WatchChainEvents"),
   });
 }
 
-/** As PostgreSQL writes a time; empty where the list does not go by time. */
-const DUE_TIME =
-  /^(|-infinity|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?[+-]\d\d(:\d\d)?)$/;
+/** Empty where the list does not go by time. */
+const DUE_TIME = new RegExp(`^$|${TIME.source}`);
 
 function byHand(request: {
   readonly chain?: Parameters<typeof chainRefFromProto>[0] | undefined;

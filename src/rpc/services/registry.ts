@@ -33,9 +33,10 @@ export function registryService({ store, registry, policy, validators }: Execute
       return {
         current: revisionToProto(registered.current),
         created: registered.created,
-        removedStates: registered.removedStates.map(({ state, chains }) => ({
+        removedStates: registered.removedStates.map(({ state, chains, replacedBy }) => ({
           state,
           chains: BigInt(chains),
+          replacedBy: replacedBy ?? "",
         })),
       };
     },

@@ -1,6 +1,6 @@
 import { Migration } from "@mikro-orm/migrations";
 
-/** Effects and time: claims, the outbox, wake-ups, places in the stream of events, and what retention needs. */
+/** Effects and time: claims, the outbox, wake-ups, mapped states, places in the stream of events, and what retention needs. */
 export class Migration0002Effects extends Migration {
   override readonly name = "0002-effects";
 
@@ -29,6 +29,10 @@ const statements = (schema: string): string[] => [
   `create index chain_wake on ${schema}.chain (chain_type, wake_time) where wake_time is not null`,
   `create index chain_purge on ${schema}.chain (purge_time) where purge_time is not null`,
   `create index chain_claimed on ${schema}.chain (claim_expiry) where claim_id is not null`,
+
+  // The revision with which all chains of the type are in line: that by itself becomes of them what it says (R23). 0: some
+  // may still be as any revision of before left them.
+  `alter table ${schema}.chain_type add column upkeep_revision integer not null default 0`,
 
   // Of attempts in the chain's present version, since the last that moved it: they space the wake-ups (R23).
   `alter table ${schema}.chain_attempt
@@ -84,6 +88,9 @@ const statements = (schema: string): string[] => [
   `create index outbox_due on ${schema}.outbox_message (chain_type, transition, next_attempt_time) where state = 'PENDING'`,
   `create index outbox_of_chain on ${schema}.outbox_message (chain_id, version) where state = 'PENDING'`,
   `create index outbox_by_state on ${schema}.outbox_message (state, create_time)`,
+
+  // Pairs of a state that the current revision lacks and the one that its chains are migrated to (R26).
+  `alter table ${schema}.chain_type add column mapped_states json not null default '[]'`,
 
   // Places in the stream are given after the commit (R14; a counter in the commit would make all commits wait for each other).
   `alter table ${schema}.chain_event add column position bigint`,

@@ -167,8 +167,8 @@ export type State = Message<"dispatcher.v1.State"> & {
   transitions: string[];
 
   /**
-   * State of this revision that takes the place of this one, which was removed: chains that stand here are migrated.
-   * Empty: the state is a normal one.
+   * State of this revision that takes the place of this one, which was removed: chains that stand here are migrated, now and
+   * under later revisions too, until one of them has a state of this name again. Empty: the state is a normal one.
    *
    * @generated from field: string replaced_by = 3;
    */
@@ -272,21 +272,23 @@ export const AutoExecuteSchema: GenMessage<AutoExecute> = /*@__PURE__*/
   messageDesc(file_dispatcher_v1_chain_type, 5);
 
 /**
- * Retention says what of a final chain is deleted, and when.
+ * Retention says what of a final chain is deleted, and when. It counts from the move that made the chain final, also for
+ * chains that were final before it was registered, and it is the current revision's that counts. A chain is kept whole as long as one
+ * of its deliveries is pending or dead, or a claim lives.
  *
  * @generated from message dispatcher.v1.Retention
  */
 export type Retention = Message<"dispatcher.v1.Retention"> & {
   /**
-   * Events of a chain that has been final for so long are deleted; the chain stays, so that its key still answers
-   * ALREADY_FINAL. At least 1 h. Unset: never.
+   * Events of a chain that has been final for so long are deleted, and its deliveries with them; the chain stays, so that its key
+   * still answers ALREADY_FINAL. Request ids go with the events. At least 1 h. Unset: never, unless `forget_after` is set.
    *
    * @generated from field: google.protobuf.Duration delete_events_after = 1;
    */
   deleteEventsAfter?: Duration | undefined;
 
   /**
-   * The chain itself is deleted as well, and its resources can make a second journey. At least `delete_events_after`.
+   * The chain itself is deleted as well, without a note, and its resources can make a second journey. At least `delete_events_after`.
    * Unset: never.
    *
    * @generated from field: google.protobuf.Duration forget_after = 2;

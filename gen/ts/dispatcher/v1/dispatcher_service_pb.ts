@@ -867,7 +867,7 @@ export const ExecuteResponseSchema: GenMessage<ExecuteResponse> = /*@__PURE__*/
  */
 export type ExecuteChainsRequest = Message<"dispatcher.v1.ExecuteChainsRequest"> & {
   /**
-   * Which chains. Required.
+   * Which chains. Required; an empty one means all.
    *
    * @generated from field: dispatcher.v1.ChainFilter filter = 1;
    */
@@ -1002,7 +1002,7 @@ export const ChainResultSchema: GenMessage<ChainResult> = /*@__PURE__*/
  */
 export type ExecuteChainsSummary = Message<"dispatcher.v1.ExecuteChainsSummary"> & {
   /**
-   * Chains that passed the filter.
+   * Chains that passed the filter; those that were final already are counted here alone.
    *
    * @generated from field: int64 chains = 1;
    */
@@ -1023,7 +1023,7 @@ export type ExecuteChainsSummary = Message<"dispatcher.v1.ExecuteChainsSummary">
   noValidTransition: bigint;
 
   /**
-   * Chains whose Execute failed.
+   * Chains whose Execute or callback failed, or in a dry run would have.
    *
    * @generated from field: int64 failed = 4;
    */
@@ -1440,8 +1440,14 @@ export const DispatcherService: GenService<{
     output: typeof ExecuteResponseSchema;
   },
   /**
-   * ExecuteChains executes every chain that passes the filters and streams each one's outcome; one chain's error does not stop
-   * the rest. Ends with a summary.
+   * ExecuteChains executes every chain that passes the filters, once, and streams each one's outcome, in no particular order;
+   * one chain's error does not stop the rest. Ends with a summary. What cron did over a table: set `due` in the filter.
+   *
+   * Only as many chains as `concurrency` are executed ahead of what the caller has taken. Chains that are created, moved, or
+   * with `due` updated by UpdateChain, after it has begun are left to the next sweep; one that somebody else moves at the last
+   * moment fails with VERSION_MISMATCH or CONCURRENT_TRANSITION. When the caller goes away, or its deadline passes, nothing new
+   * is started, and what has been started is finished. Errors: UNAVAILABLE (DATABASE_UNAVAILABLE, NOT_READY when the sidecar
+   * stops), after the outcomes of what had been started. To go on after a break, begin again.
    *
    * @generated from rpc dispatcher.v1.DispatcherService.ExecuteChains
    */
@@ -1484,7 +1490,7 @@ export const DispatcherService: GenService<{
   },
   /**
    * ListChainEvents returns a chain's history in the order of its versions, notes after the move that they saw. Works for a
-   * deleted chain's id too. Errors: NOT_FOUND (CHAIN_NOT_FOUND), INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+   * deleted chain's id too. Of a final chain whose events `retention` has deleted it returns what is left, most often nothing. Errors: NOT_FOUND (CHAIN_NOT_FOUND), INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
    *
    * @generated from rpc dispatcher.v1.DispatcherService.ListChainEvents
    */

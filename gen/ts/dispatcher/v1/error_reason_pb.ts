@@ -134,14 +134,14 @@ export const ErrorReason = {
   NOT_DUE: 43,
 
   /**
-   * FAILED_PRECONDITION: the chain stands in a state that its chain type no longer has.
+   * FAILED_PRECONDITION: the chain stands in a state that its chain type no longer has, nor maps to another.
    *
    * @generated from enum value: ERROR_REASON_STATE_REMOVED = 44;
    */
   STATE_REMOVED: 44,
 
   /**
-   * FAILED_PRECONDITION: the new revision removes states in which chains stand.
+   * FAILED_PRECONDITION: the new revision removes states in which chains stand, and maps them to none.
    *
    * @generated from enum value: ERROR_REASON_STATES_IN_USE = 45;
    */

@@ -248,14 +248,14 @@ export const StuckReason = {
   UNSPECIFIED: 0,
 
   /**
-   * It stands in a state that its chain type no longer has.
+   * It stands in a state that its chain type neither has nor maps to another.
    *
    * @generated from enum value: STUCK_REASON_STATE_REMOVED = 1;
    */
   STATE_REMOVED: 1,
 
   /**
-   * Its claims keep expiring.
+   * Its claims keep expiring: at least three since its last move.
    *
    * @generated from enum value: STUCK_REASON_CLAIM_EXPIRES = 2;
    */
@@ -269,14 +269,14 @@ export const StuckReason = {
   DELIVERY_DEAD: 3,
 
   /**
-   * A transition of its state has no validator.
+   * A transition of its state has no validator at this sidecar. Disabled chains are left out.
    *
    * @generated from enum value: STUCK_REASON_NO_VALIDATOR = 4;
    */
   NO_VALIDATOR: 4,
 
   /**
-   * It has been due for long and nobody executes it.
+   * Its type has `auto_execute`, and it has been due for more than five minutes without a sidecar taking it.
    *
    * @generated from enum value: STUCK_REASON_OVERDUE = 5;
    */
@@ -325,7 +325,9 @@ export const OperationsService: GenService<{
     output: typeof RedriveDeliveryResponseSchema;
   },
   /**
-   * ListStuckChains returns chains that need a person, and why.
+   * ListStuckChains returns chains that need a person, and why: reason after reason, and a chain that has several once for each.
+   * Within a reason the longest stuck come first, or, where that is not known, by chain type, state and id. What validators
+   * there are is as this sidecar sees it. Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
    *
    * @generated from rpc dispatcher.v1.OperationsService.ListStuckChains
    */

@@ -40,7 +40,8 @@ export type RegisterChainTypeRequest = Message<"dispatcher.v1.RegisterChainTypeR
   validateOnly: boolean;
 
   /**
-   * True: if equal content is already stored under an older revision, make that one current (going back). Admin.
+   * True: if equal content is already stored under another revision, make that one current (going back). States that later
+   * revisions have renamed are renamed back: `removed_states` of a `validate_only` call shows the plan. Admin.
    *
    * @generated from field: bool make_current = 3;
    */
@@ -76,7 +77,8 @@ export type RegisterChainTypeResponse = Message<"dispatcher.v1.RegisterChainType
   created: boolean;
 
   /**
-   * States of the present revision that the given one lacks, with the chains that stand in them.
+   * States of the present revision that the given one lacks, with the chains that stand in them, and states that both lack in
+   * which chains stand still. Empty if nothing changes.
    *
    * @generated from field: repeated dispatcher.v1.RemovedState removed_states = 3;
    */
@@ -111,7 +113,8 @@ export type RemovedState = Message<"dispatcher.v1.RemovedState"> & {
   chains: bigint;
 
   /**
-   * State that takes its place; empty if none does.
+   * State of the given revision to which its chains are migrated; empty if there is none, so that the revision is refused while
+   * there are chains.
    *
    * @generated from field: string replaced_by = 3;
    */
@@ -817,8 +820,10 @@ export const RegistryService: GenService<{
    * RegisterChainType registers a definition.
    *
    * New content becomes the current revision at once; content equal to any stored revision changes nothing, also not
-   * which one is current, and the answer names the current one. Errors: INVALID_ARGUMENT (INVALID_DEFINITION, with every
-   * problem), FAILED_PRECONDITION (STATES_IN_USE: the revision removes states in which chains stand).
+   * which one is current, unless `make_current` is set, and the answer names the current one. Chains in a state that the
+   * revision maps to another (State.replaced_by) are migrated afterwards: each at once when somebody executes or changes it, the
+   * others in the background, with an event of kind CHAIN_EVENT_KIND_MIGRATED. Errors: INVALID_ARGUMENT (INVALID_DEFINITION, with
+   * every problem), FAILED_PRECONDITION (STATES_IN_USE: the revision removes states in which chains stand, and maps them to none).
    *
    * @generated from rpc dispatcher.v1.RegistryService.RegisterChainType
    */
