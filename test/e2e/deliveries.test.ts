@@ -44,7 +44,7 @@ describe.each(listeners)("deliveries over %s", (listener) => {
     expect(deliveries).toHaveLength(1);
     const [pending] = deliveries;
     expect(pending).toMatchObject({
-      deliveryId: `${chainId}/5/ship`,
+      deliveryId: `${chainId}:5:ship`,
       chainId,
       chainType: "order",
       transition: "ship",
@@ -78,12 +78,12 @@ describe.each(listeners)("deliveries over %s", (listener) => {
   test("that are dead can be re-driven; others are left as they are", async () => {
     const { operations } = served.over[listener];
     const chainId = await makeDeliveries();
-    const redriven = await operations.redriveDelivery({ deliveryId: `${chainId}/2/ship` });
+    const redriven = await operations.redriveDelivery({ deliveryId: `${chainId}:2:ship` });
     expect(redriven.delivery).toMatchObject({ state: DeliveryState.PENDING, attempts: 0, version: 2n });
     expect(redriven.delivery?.nextAttemptTime).toBeDefined();
-    const again = await operations.redriveDelivery({ deliveryId: `${chainId}/2/ship` });
+    const again = await operations.redriveDelivery({ deliveryId: `${chainId}:2:ship` });
     expect(again.delivery).toEqual(redriven.delivery);
-    const pending = await operations.redriveDelivery({ deliveryId: `${chainId}/5/ship` });
+    const pending = await operations.redriveDelivery({ deliveryId: `${chainId}:5:ship` });
     expect(pending.delivery).toMatchObject({ attempts: 9, state: DeliveryState.PENDING });
     // It waits for the one before it now.
     expect(pending.delivery?.nextAttemptTime).toBeUndefined();
@@ -93,9 +93,11 @@ describe.each(listeners)("deliveries over %s", (listener) => {
 
   test.each([
     ["nothing", "nothing"],
-    ["another transition", (chainId: string) => `${chainId}/1/pay`],
-    ["another version", (chainId: string) => `${chainId}/9/ship`],
-    ["another chain", () => `${randomUUID()}/1/ship`],
+    ["a name that cannot be", (chainId: string) => `${chainId}:1:%00`],
+    ["no text", (chainId: string) => `${chainId}:1:%ff`],
+    ["another transition", (chainId: string) => `${chainId}:1:pay`],
+    ["another version", (chainId: string) => `${chainId}:9:ship`],
+    ["another chain", () => `${randomUUID()}:1:ship`],
   ])("are not found under an id of %s", async (_, id) => {
     const deliveryId = typeof id === "string" ? id : id(await makeDeliveries());
     const { operations } = served.over[listener];
