@@ -229,8 +229,8 @@ test("a plan made while the table was empty goes by the index of those without a
   for (const _ of ["with statistics of before", "with the same plan once more"]) {
     const { found, scans, entries } = await cost(1000);
     expect({ found, scans }).toEqual({ found: 1000, scans: 0 });
-    // One to find it, one to write it, and some that the first has left behind.
-    expect(entries).toBeLessThan(4000);
+    // Of 12,000: one to find each, one to write it, and some that the first run has left behind.
+    expect(entries).toBeLessThan(6000);
   }
   const page = await costOf(async () => (await readEvents(own, 5000, true)).events.length);
   expect(page).toMatchObject({ found: 250, scans: 0 });
