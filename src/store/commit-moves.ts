@@ -129,7 +129,7 @@ const textFor = (locking: "skip locked" | "") => (schema: string, from: string) 
     update ${schema}.chain c set
       state = h.final_state, version = c.version + 1, fence = c.fence + 1, claim_id = null, claim_expiry = null,
       next_update_time = coalesce(h.due_time, clock_timestamp() + h.delay_ms * interval '1 millisecond'),
-      wake_time = case when h.wakes
+      wake_time = case when h.wakes and not c.disabled
         then coalesce(h.due_time, clock_timestamp() + coalesce(h.delay_ms, 0) * interval '1 millisecond') end,
       purge_time = clock_timestamp() + h.purge_after_ms * interval '1 millisecond',
       update_time = clock_timestamp()
