@@ -47,15 +47,16 @@ export async function killTheSidecar({ shop, sidecar, client, mailServer }: Cast
     return ledger.find(({ deliveryId }) => messageIdOf(deliveryId) === mail.messageId);
   });
   await sidecar.start();
+  note("the sidecar runs again, on the same database");
   const moved = await moveOf(client, cleo, 2n);
   tellMove(cleo, moved);
   const { nextAttemptTime } = await deliveryOf(client, moved);
-  const seconds = nextAttemptTime
-    ? Math.max(0, Math.round((timestampMs(nextAttemptTime) - Date.now()) / 1000))
-    : 0;
-  note(
-    `the sidecar runs again, on the same database; what its predecessor was at is delivered again in ${seconds} s`,
-  );
+  if (nextAttemptTime) {
+    const seconds = Math.max(0, Math.round((timestampMs(nextAttemptTime) - Date.now()) / 1000));
+    note(
+      `what its predecessor was at is left alone until nobody can be at it any more: ${seconds} s from now`,
+    );
+  }
   await repeatedDelivery(client, moved);
   note("delivered again, under the same delivery id. The ledger knew it: no second mail");
 }

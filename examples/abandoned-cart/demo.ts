@@ -90,6 +90,8 @@ function untilInterrupted(): Promise<never> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => reject(new Interrupted(signal)));
   }
+  // Whoever reads has gone, as `head` does.
+  process.stdout.on("error", () => reject(new Interrupted("nobody reads any more")));
   // It may come while nobody waits for it yet.
   promise.catch(() => {});
   return promise;

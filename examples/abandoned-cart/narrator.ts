@@ -87,8 +87,8 @@ function outcomeWords({ outcome, transition, chain }: ExecuteResponse): string {
       return `is in ${transition?.fromState} and would move to ${transition?.finalState}`;
     case Outcome.NO_VALID_TRANSITION:
       return `stays in ${chain?.state}`;
-    case Outcome.WOULD_FAIL:
-      return `is in ${chain?.state}, and it cannot be told what is next`;
+    case Outcome.ALREADY_FINAL:
+      return `is in ${chain?.state} for good: nobody was asked`;
     default:
       return styleText("red", `unexpected outcome ${outcome}`);
   }

@@ -31,6 +31,8 @@ export class ShopProcess implements AsyncDisposable {
     if (this.#isDisposed) throw new Error("the demo is over");
     const { dispatcherAddress, smtpUrl, file, grpcPort, webPort } = this.#surroundings;
     const child = fork(join(import.meta.dirname, "shop/main.ts"), {
+      // Its own process group: Ctrl-C reaches the demo, and the demo stops the shop.
+      detached: true,
       env: {
         ...process.env,
         DISPATCHER_ADDRESS: dispatcherAddress,

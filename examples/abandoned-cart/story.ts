@@ -1,3 +1,5 @@
+import type { ChainResult } from "../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
+import type { Attempt } from "../../gen/ts/dispatcher/v1/evaluation_pb.ts";
 import { deliveredOf, lastAttemptOf, moveOf } from "./awaited.ts";
 import type { Cast } from "./cast.ts";
 import { killTheShop, killTheSidecar } from "./crash-scenes.ts";
@@ -65,57 +67,58 @@ async function tellChainType({ client: { registry } }: Cast): Promise<void> {
     say(`      ${transition.padEnd(16)}   ${callback?.endpoint?.url}`);
 }
 
-/** The payment provider, whom both have the shop ask, answers both at the same moment. */
+/** The payment provider, about whom both have the shop ask, answers both at the same moment. */
 async function race({ shop, client, mailServer }: Cast): Promise<void> {
   await scene("Day 2. The scheduler and the support desk execute Ben's cart at once. He must get one mail.");
   await shop.tell({ kind: "slow-payments", cart: ben.id });
   await shop.tell({ kind: "begin-day", day: 2 });
-  const asked = shop.tell({ kind: "execute", cart: ben.id, requestedBy: supportDesk });
-  await Promise.race([
-    asked,
-    until("both have asked whether Ben has paid", async () => {
-      const { waiting = 0 } = await shop.tell({ kind: "count-waiting", cart: ben.id });
-      return waiting === 2 || undefined;
-    }),
+  const [{ executed }] = await Promise.all([
+    shop.tell({ kind: "execute", cart: ben.id, requestedBy: supportDesk }),
+    answerBoth(shop),
   ]);
-  await shop.tell({ kind: "quick-payments", cart: ben.id });
+  if (executed?.kind === "refused" && executed.refusal.reason !== "CONCURRENT_TRANSITION")
+    throw new Error(`the support desk was refused for another reason: ${executed.refusal.reason}`);
 
-  const { executed } = await asked;
   const moved = await moveOf(client, ben, 1n);
-  if (executed?.kind === "refused") {
-    tellMove(ben, moved);
-    say("  and of the support desk's call");
-  }
-  if (executed) tellExecuted(ben, executed);
-  if (executed?.kind === "answered") say("  The scheduler, which had the same verdicts, was refused.");
-
+  tellMove(ben, moved);
+  say(
+    executed?.kind === "refused"
+      ? "  The support desk had the same verdicts, and came second: CONCURRENT_TRANSITION."
+      : "  The scheduler had the same verdicts, and came second: it moved nothing.",
+  );
   await deliveredOf(client, moved);
   for (const mail of mailServer.received) tellMail(mail);
 }
 
+async function answerBoth(shop: Cast["shop"]): Promise<void> {
+  await until("both have asked whether Ben has paid", async () => {
+    const { waiting = 0 } = await shop.tell({ kind: "count-waiting", cart: ben.id });
+    return waiting === 2 || undefined;
+  });
+  await shop.tell({ kind: "quick-payments", cart: ben.id });
+}
+
 async function explain({ client }: Cast): Promise<void> {
   await scene(`"Why did customer ${cleo.customer} get no mail?" The sidecar remembers its last attempt.`);
-  const isOfToday = ({ evaluations }: { evaluations: readonly { errors: readonly string[] }[] }) =>
+  const isOfToday = ({ evaluations }: Attempt) =>
     evaluations.some(({ errors }) => errors.some((error) => error.includes("1 day ago")));
   tellLastAttempt(cleo, await lastAttemptOf(client, cleo, isOfToday));
 
-  await scene("What would happen now? A dry run asks about all carts at once, and moves none.");
-  for await (const { value } of client.dispatcher.executeChains({
-    filter: { chainType: abandonedCart },
-    requestedBy: supportDesk,
-    dryRun: true,
-  })) {
-    if (value.case === "summary") {
-      const { chains, transitioned, noValidTransition } = value.value;
-      say(`  ${chains} carts: ${transitioned} would move, ${noValidTransition} would stay, the rest is done`);
-    } else if (value.value?.response) {
-      const { response } = value.value;
-      const cart = customers.find(({ id }) =>
-        response.chain?.resources.some(
-          ({ resourceType, resourceId }) => resourceType === "cart" && resourceId === id,
-        ),
-      );
-      if (cart) tellOutcome(cart, response);
-    }
+  await scene("What would happen now? A dry run asks about all carts in one call, and moves none.");
+  const filter = { chainType: abandonedCart };
+  const carts = client.dispatcher.executeChains({ filter, requestedBy: supportDesk, dryRun: true });
+  const answers = (await Array.fromAsync(carts)).map(({ value }) => value);
+  for (const { id, name } of customers) {
+    const answer = answers.find((value) => value.case === "result" && isAbout(value.value, id));
+    if (answer?.case === "result" && answer.value.response) tellOutcome({ id, name }, answer.value.response);
   }
+  const summary = answers.at(-1);
+  if (summary?.case !== "summary") throw new Error("the dry run has no summary");
+  const { chains, transitioned, noValidTransition } = summary.value;
+  say(`  ${chains} carts: ${transitioned} would move, ${noValidTransition} would stay, the rest is done`);
+}
+
+function isAbout({ response }: ChainResult, cart: string): boolean {
+  const resources = response?.chain?.resources ?? [];
+  return resources.some(({ resourceType, resourceId }) => resourceType === "cart" && resourceId === cart);
 }
