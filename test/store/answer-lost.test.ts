@@ -5,6 +5,7 @@ import { getOrCreateChain } from "../../src/engine/get-or-create-chain.ts";
 import { hastenNothing } from "../../src/engine/hasten.ts";
 import { registerChainType } from "../../src/engine/register-chain-type.ts";
 import { Registry } from "../../src/engine/registry.ts";
+import { takeClaim } from "../../src/engine/take-claim.ts";
 import { createEndpointPolicy } from "../../src/outbound/endpoint-policy.ts";
 import { type ChainStore, createChainStore } from "../../src/store/chain-store.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
@@ -76,6 +77,21 @@ describe("a commit whose answer is lost", () => {
     const again = await commitMove({ store, registry, hasten: hastenNothing }, move);
     expect(again.event.id).toBe(move.eventId);
     expect(again.chainAfter).toMatchObject({ state: "paid", version: 1 });
+  });
+
+  test("a claim is taken once more under the same id, and is as good as the first", async () => {
+    const chain = await makeChain(direct);
+    const taken = await losingTheAnswerTo("take_claims_", () =>
+      takeClaim(store, moveOf(chain), { termMs: 30_000, wakes: false }),
+    );
+    expect(taken).toMatchObject({ kind: "claimed", held: { claim: { fencingToken: 2 } } });
+    const claimId = taken.kind === "claimed" ? taken.held.claim.id : "";
+    await commitMove(
+      { store, registry, hasten: hastenNothing },
+      moveOf(chain, { claimId, eventId: claimId }),
+    );
+    const kinds = (await listEvents(direct, chain.id, undefined, 10)).map(({ kind }) => kind);
+    expect(kinds).toEqual(["TRANSITIONED"]);
   });
 
   test("a chain whose creation was not answered is created once, and reported as created", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Verdict } from "../../gen/ts/dispatcher/validator/v1/validator_service_pb.ts";
 import { AttemptKeeper } from "../../src/engine/attempt-keeper.ts";
 import { execute } from "../../src/engine/execute.ts";
 import type { ExecuteCommand } from "../../src/engine/execute-command.ts";
@@ -10,7 +11,7 @@ import { createValidatorClient } from "../../src/outbound/validator-client.ts";
 import { createChainStore } from "../../src/store/chain-store.ts";
 import type { Database } from "../../src/store/database.ts";
 import { valid } from "../support/judged-shop.ts";
-import { openMigratedDatabase } from "../support/store.ts";
+import { makeChain, openMigratedDatabase } from "../support/store.ts";
 import { startGrpcValidator, type ValidatorHost } from "../support/validator-host.ts";
 
 let database: Database & { url: string };
@@ -41,38 +42,64 @@ async function sidecarOn(
   return (command) => execute(parts, command, { signal: new AbortController().signal });
 }
 
+const command: ExecuteCommand = {
+  ref: {
+    key: { chainType: "order", resources: [{ resourceType: "order", resourceId: "twice" }], match: "EXACT" },
+  },
+  createIfAbsent: true,
+  initialContext: {},
+  callbackContext: {},
+  requestedBy: "test",
+  dryRun: false,
+  evaluateAll: false,
+  ignoreSchedule: false,
+  requestId: "one call",
+  validatorEndpoint: "",
+};
+
 test("two calls with one request id that both create the chain: one step, one answer", async () => {
-  const command: ExecuteCommand = {
-    ref: {
-      key: {
-        chainType: "order",
-        resources: [{ resourceType: "order", resourceId: "twice" }],
-        match: "EXACT",
-      },
-    },
-    createIfAbsent: true,
-    initialContext: {},
-    callbackContext: {},
-    requestedBy: "test",
-    dryRun: false,
-    evaluateAll: false,
-    ignoreSchedule: false,
-    requestId: "one call",
-    expectedVersion: 0,
-    validatorEndpoint: host.url,
-  };
   const faster = await sidecarOn(database);
+  const call = { ...command, expectedVersion: 0, validatorEndpoint: host.url };
   let first: Awaited<ReturnType<typeof execute>> | undefined;
   const slower = await sidecarOn({
     ...database,
     async query(sql, values) {
       // Between the slower one's look, which found no chain, and its attempt to create one.
       if (!first && typeof sql !== "string" && sql.name.startsWith("create_chains_"))
-        first = await faster(command);
+        first = await faster(call);
       return database.query(sql, values);
     },
   });
-  const second = await slower(command);
+  const second = await slower(call);
   expect(first?.outcome).toBe("TRANSITIONED");
   expect(second).toEqual(first);
+});
+
+test("two calls with one request id: one answer, between whichever statements of one the other comes in", async () => {
+  const faster = await sidecarOn(database);
+  // Where the chain has come to, nothing is valid: whoever judged it there would answer so.
+  const host = await startGrpcValidator(({ transition }) => ({
+    verdict: transition === "pay" ? Verdict.VALID : Verdict.INVALID,
+  }));
+  let statements = 0;
+  for (let before = 1; before <= Math.max(statements, 2); before += 1) {
+    const { id } = await makeChain(database);
+    const call = { ...command, ref: { id }, validatorEndpoint: host.url };
+    let first: Awaited<ReturnType<typeof execute>> | undefined;
+    statements = 0;
+    const reach = async () => {
+      statements += 1;
+      if (statements === before) first = await faster(call);
+    };
+    const slower = await sidecarOn({
+      ...database,
+      query: (sql, values) => reach().then(() => database.query(sql, values)),
+      read: (sql, values) => reach().then(() => database.read(sql, values)),
+    });
+    statements = 0;
+    const second = await slower(call);
+    expect(first?.outcome).toBe("TRANSITIONED");
+    expect(second, `before statement ${before}`).toEqual(first);
+  }
+  await host.stop();
 });
