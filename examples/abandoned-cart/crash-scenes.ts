@@ -31,7 +31,10 @@ export async function killTheShop({ shop, client, mailServer }: Cast): Promise<v
   note("the Message-ID is the same: to a mail server, and to Cleo's mail program, these are one mail");
 }
 
-/** While the shop's answer to a delivery is on its way: only the shop knows that the mail has been sent. */
+/**
+ * While the shop's answer to a delivery is on its way: only the shop knows that the mail has been sent. The last scene, since a
+ * chain that a killed sidecar was just asking about is left alone for a minute, and no cart has to move any more.
+ */
 export async function killTheSidecar({ shop, sidecar, client, mailServer }: Cast): Promise<void> {
   await scene("The handler is mended. This time the sidecar is killed (-9), in the middle of the delivery.");
   const held = mailServer.holdNextAnswer();

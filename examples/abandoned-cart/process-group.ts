@@ -4,7 +4,7 @@ const endsWithinMs = 5_000;
 
 /**
  * Ends what is left of a process group whose leader is gone: asks first, so that a PostgreSQL puts away its shared memory, and
- * kills what does not listen.
+ * kills what does not listen. Where nobody reaps orphans, as in some containers, what has ended looks as if it did not listen.
  */
 export async function endProcessGroup(leader: number): Promise<void> {
   const deadline = performance.now() + endsWithinMs;
