@@ -143,8 +143,9 @@ export async function startApp(config: Config, log: Log): Promise<App> {
   });
   acquired.defer(async () => {
     const graceMs = config.shutdownGraceMs;
+    const over = setTimeout(graceMs, undefined, { ref: false });
     await Promise.all([grpc.stop(graceMs), http.stop(graceMs), workers?.stop(graceMs)]);
-    await Promise.race([pipeline.idle(), setTimeout(graceMs, undefined, { ref: false })]);
+    await Promise.race([pipeline.idle(), over]);
   });
 
   const held = acquired.move();

@@ -92,9 +92,7 @@ export function startWorkers(
     deliveries: () => outbox.wake(),
     positions: () => positions.hasten(),
     async stop(graceMs) {
-      // What the scheduler still moves may have an effect to deliver.
-      await scheduler?.stop(graceMs);
-      await outbox.stop(graceMs);
+      await Promise.all([scheduler?.stop(graceMs), outbox.stop(graceMs)]);
       await Promise.all([...loops, positions].map((loop) => loop.stop()));
     },
   };

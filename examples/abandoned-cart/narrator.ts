@@ -1,8 +1,16 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { styleText } from "node:util";
-import type { ExecuteResponse } from "../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
+import type { ChainEvent } from "../../gen/ts/dispatcher/v1/chain_event_pb.ts";
+import type { ExecuteResponse, GetChainResponse } from "../../gen/ts/dispatcher/v1/dispatcher_service_pb.ts";
 import { type Evaluation, Outcome, Verdict } from "../../gen/ts/dispatcher/v1/evaluation_pb.ts";
-import type { SweptCart } from "./shop/sweep.ts";
+import type { ReceivedMail } from "./mail-server.ts";
+import type { ExecutedCart } from "./shop/execute-cart.ts";
+
+/** Whom a cart is shown with. */
+export interface Named {
+  readonly id: string;
+  readonly name: string;
+}
 
 // Time to read, where somebody reads.
 const pauseMs = process.stdout.isTTY ? 1_000 : 0;
@@ -17,34 +25,57 @@ export function say(line: string): void {
   console.log(line);
 }
 
-/** Tells what a sweep came to, cart by cart. */
-export function tellSwept(swept: readonly SweptCart[]): void {
-  for (const result of swept) {
-    if (result.kind === "answered") {
-      tellOutcome(result.cart, result.response);
-      if (result.mail) say(styleText("cyan", `      mail to ${result.mail.to}: "${result.mail.subject}"`));
-    } else {
-      const { reason, evaluations } = result.refusal;
-      say(`  ${nameOf(result.cart)}  ${styleText("red", `refused, ${reason}: this call moved nothing`)}`);
-      tellEvaluations(evaluations);
-    }
+/** Tells that a process was killed or started, or what else happened behind the scenes. */
+export function note(line: string): void {
+  say(styleText("magenta", `  ${line}`));
+}
+
+/** Tells what an Execute of the cart came to. */
+export function tellExecuted(cart: Named, executed: ExecutedCart): void {
+  if (executed.kind === "answered") {
+    tellOutcome(cart, executed.response);
+  } else {
+    const { reason, evaluations } = executed.refusal;
+    say(`  ${nameOf(cart)}  ${styleText("red", `refused, ${reason}: this call moved nothing`)}`);
+    tellEvaluations(evaluations);
   }
 }
 
 /** Tells what one Execute came to. */
-export function tellOutcome(cart: { id: string; name: string }, response: ExecuteResponse): void {
+export function tellOutcome(cart: Named, response: ExecuteResponse): void {
   say(`  ${nameOf(cart)}  ${outcomeWords(response)}`);
   tellEvaluations(response.evaluations);
 }
 
+/** Tells of a move, and of the verdicts that led to it. */
+export function tellMove(cart: Named, { fromState, finalState, requestedBy, evaluations }: ChainEvent): void {
+  const moves = styleText("green", `moves from ${fromState} to ${finalState}`);
+  say(`  ${nameOf(cart)}  ${moves}, by the ${requestedBy}`);
+  tellEvaluations(evaluations);
+}
+
+/** Tells what the last attempt that did not move the cart came to. */
+export function tellLastAttempt(cart: Named, { chain, lastAttempt }: GetChainResponse): void {
+  const failed = lastAttempt?.reason ? `, ${lastAttempt.reason}` : "";
+  say(
+    `  ${nameOf(cart)}  is in ${chain?.state}, last asked about by the ${lastAttempt?.requestedBy}${failed}`,
+  );
+  tellEvaluations(lastAttempt?.evaluations ?? []);
+}
+
+export function tellMail({ to, subject, messageId }: ReceivedMail): void {
+  say(styleText("cyan", `      mail to ${to}: "${subject}"`));
+  say(`      ${messageId}`);
+}
+
 /** Tells which transitions were asked, in order, and what each validator answered. */
-export function tellEvaluations(evaluations: readonly Evaluation[]): void {
+function tellEvaluations(evaluations: readonly Evaluation[]): void {
   for (const { transition, verdict, errors } of evaluations) {
     say(`      ${transition.padEnd(16)}  ${verdictWord(verdict)}  ${errors.join("; ")}`.trimEnd());
   }
 }
 
-export function nameOf({ id, name }: { id: string; name: string }): string {
+function nameOf({ id, name }: Named): string {
   return `cart ${id} of ${name}`.padEnd(17);
 }
 

@@ -1,5 +1,5 @@
 import { DONE, NEW } from "./chain.ts";
-import { type ChainType, statesOf, type Transition } from "./chain-type.ts";
+import { type Callback, type ChainType, statesOf, type Transition } from "./chain-type.ts";
 import { CALLBACK_CLAIM_MS } from "./execute-limits.ts";
 import type { FieldProblem } from "./refusal.ts";
 import { recheckOf } from "./wake-time.ts";
@@ -103,7 +103,6 @@ function checkReachability(chainType: ChainType, exits: Exits): FieldProblem[] {
 }
 
 function checkCallbacks({ callback, transitions }: ChainType): FieldProblem[] {
-  const longest = CALLBACK_CLAIM_MS / 3;
   const all = [
     { callback, field: "callback" },
     ...transitions.map((transition, index) => ({
@@ -112,15 +111,15 @@ function checkCallbacks({ callback, transitions }: ChainType): FieldProblem[] {
     })),
   ];
   return all.flatMap(({ callback, field }) =>
-    callback?.mode === "BEFORE_COMMIT" && (callback.endpoint.timeoutMs ?? 0) > longest
-      ? [
-          {
-            field: `${field}.endpoint.timeout`,
-            message: `a BEFORE_COMMIT callback may take at most ${longest / 1000} s, a third of its claim`,
-          },
-        ]
-      : [],
+    callback && outlastsItsClaim(callback) ? [{ field: `${field}.endpoint.timeout`, message: OUTLASTS }] : [],
   );
+}
+
+const LONGEST_MS = CALLBACK_CLAIM_MS / 3;
+export const OUTLASTS = `a BEFORE_COMMIT callback may take at most ${LONGEST_MS / 1000} s, a third of its claim`;
+
+export function outlastsItsClaim({ mode, endpoint }: Callback): boolean {
+  return mode === "BEFORE_COMMIT" && (endpoint.timeoutMs ?? 0) > LONGEST_MS;
 }
 
 /** Chains that execute themselves would run round a cycle without any delay for ever. */

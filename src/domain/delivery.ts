@@ -50,7 +50,9 @@ export function parseDeliveryId(id: string): DeliveryKey | undefined {
   const [, chainId, version, name] =
     /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9]\d{0,14}):([\w%-]+)$/.exec(id) ?? [];
   const transition = name && unescapeName(name);
-  return chainId && version && transition ? { chainId, version: Number(version), transition } : undefined;
+  // No name has U+0000, and the database cannot be asked for one.
+  if (!transition || transition.includes("\0")) return undefined;
+  return chainId && version ? { chainId, version: Number(version), transition } : undefined;
 }
 
 function unescapeName(name: string): string | undefined {

@@ -24,7 +24,7 @@ export function changedUpkeep(
   return statesOf(current).flatMap((state) => {
     const upkeep = upkeepIn(current, state);
     const isChanged = former.some(
-      (before) => hasState(before, state) && !isSame(upkeepIn(before, state), upkeep),
+      (before) => !hasState(before, state) || !isSame(upkeepIn(before, state), upkeep),
     );
     return isChanged ? [{ state, upkeep }] : [];
   });

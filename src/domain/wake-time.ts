@@ -1,6 +1,6 @@
 import type { Chain } from "./chain.ts";
 import { type AutoExecute, type ChainType, transitionsFrom } from "./chain-type.ts";
-import { type Hold, holdInForce } from "./hold.ts";
+import type { Hold } from "./hold.ts";
 
 const DEFAULT_RECHECK_INTERVAL_MS = 5 * 60_000;
 const DEFAULT_RECHECK_MAX_MS = 6 * 3_600_000;
@@ -34,8 +34,9 @@ export function recheckOf({ recheckIntervalMs, recheckMaxMs }: AutoExecute): {
 }
 
 /**
- * When a chain that did not move is looked at again (R23): as soon as its first transition may have become valid, but not
- * before the chain is due. Undefined where no sidecar looks at it by itself.
+ * When a chain that did not move is looked at again (R23): as soon as its first transition may have become valid. That it is not
+ * before the chain is due sees whoever writes it, since that may have changed. Undefined where no sidecar looks at it by
+ * itself.
  *
  * @param random from 0 to 1
  */
@@ -46,9 +47,12 @@ export function wakeTimeAfter(unmoved: Unmoved, random: number): Date | undefine
   const recheck =
     now.getTime() + backoffMs(unmoved, recheckOf(chainType.autoExecute)) * (1 + MOST_JITTER * random);
   const earliest = Math.min(
-    ...transitions.map(({ name }) => holdInForce(holds, name, now)?.notBefore.getTime() ?? recheck),
+    // Also of one that has ended since the chain was read, when it was not asked because of it.
+    ...transitions.map(
+      ({ name }) => holds.find(({ transition }) => transition === name)?.notBefore.getTime() ?? recheck,
+    ),
   );
-  return new Date(Math.max(earliest, chain.nextUpdateTime?.getTime() ?? 0));
+  return new Date(earliest);
 }
 
 function backoffMs(

@@ -2,7 +2,7 @@ import { DONE } from "../domain/chain.ts";
 import type { ChainTypeRevision } from "../domain/chain-type.ts";
 import type { DecidedTransition } from "../domain/decided-transition.ts";
 import { upkeepIn } from "../domain/upkeep.ts";
-import { type CallbackFailed, callBeforeCommit } from "./call-before-commit.ts";
+import { callBeforeCommit, type NotTaken } from "./call-before-commit.ts";
 import { commitMove } from "./commit-move.ts";
 import type { ExecuteCommand, ExecuteLimits, ExecuteParts } from "./execute-command.ts";
 import { type ExecuteResult, resultOfClaim, resultOfMove } from "./execute-result.ts";
@@ -19,12 +19,12 @@ export async function advance(
   revision: ChainTypeRevision,
   decided: DecidedTransition,
   limits: ExecuteLimits,
-): Promise<ExecuteResult | CallbackFailed> {
+): Promise<ExecuteResult | NotTaken> {
   const { store, registry } = parts;
   const { chainType } = revision;
   if (claim && decided.finalState !== DONE) {
     const { wakes } = upkeepIn(chainType, decided.chain.state);
-    const taken = await takeClaim(store, decided, { termMs: claim.durationMs, wakes });
+    const taken = await takeClaim(store, decided, { termMs: claim.durationMs, wakes, adopts: true });
     return taken.kind === "claimed" ? resultOfClaim(taken.held) : resultOfMove(taken.move);
   }
   const callback = callbackOf(registry, chainType, decided);

@@ -9,6 +9,7 @@ import { endClaim } from "../store/end-claim.ts";
 import { commitMove } from "./commit-move.ts";
 import type { ExecuteLimits, ExecuteParts } from "./execute-command.ts";
 import { type ExecuteResult, resultOfMove } from "./execute-result.ts";
+import { claimExpired } from "./lost-guard.ts";
 import { effectOf, prepareMove } from "./prepare-move.ts";
 import { settle } from "./settle.ts";
 import { takeClaim } from "./take-claim.ts";
@@ -16,11 +17,10 @@ import { takeClaim } from "./take-claim.ts";
 /** Of a BEFORE_COMMIT callback that names none. */
 export const BEFORE_COMMIT_TIMEOUT_MS = 5_000;
 
-/** A callback that kept the chain from moving. */
-export interface CallbackFailed {
-  readonly kind: "callback failed";
-  readonly reason: string;
-}
+/** Why a decided transition was not taken, with which the chain is still the one that was judged. */
+export type NotTaken =
+  | { readonly kind: "callback failed"; readonly reason: string }
+  | { readonly kind: "stop"; readonly refusal: Refusal };
 
 /**
  * Takes a claim, calls the callback, and moves the chain under the claim (R16). From the claim on it no longer hangs on its
@@ -32,13 +32,17 @@ export async function callBeforeCommit(
   decided: DecidedTransition,
   callback: Callback,
   limits: ExecuteLimits,
-): Promise<ExecuteResult | CallbackFailed> {
+): Promise<ExecuteResult | NotTaken> {
   const timeoutMs = callback.endpoint.timeoutMs ?? BEFORE_COMMIT_TIMEOUT_MS;
-  refuseTooLittleTime(decided, timeoutMs, limits);
+  const tooLittle = tooLittleTime(decided, timeoutMs, limits);
+  if (tooLittle) return { kind: "stop", refusal: tooLittle };
   const { wakes } = upkeepIn(chainType, decided.chain.state);
-  const taken = await takeClaim(parts.store, decided, { termMs: CALLBACK_CLAIM_MS, wakes });
+  const beganMs = performance.now();
+  const taken = await takeClaim(parts.store, decided, { termMs: CALLBACK_CLAIM_MS, wakes, adopts: false });
   if (taken.kind === "moved") return resultOfMove(taken.move);
   const { held } = taken;
+  // Whoever was stopped for so long may have been taken over, and the other one be calling.
+  if (performance.now() - beganMs + timeoutMs > CALLBACK_CLAIM_MS) throw claimExpired(decided.chain.id);
   const delivered = await parts.callbacks.deliver(
     callback.endpoint,
     { body: effectToBytes(effectOf(decided)), fencingToken: held.claim.fencingToken },
@@ -58,13 +62,13 @@ export async function callBeforeCommit(
 }
 
 /** Nothing is begun that its caller cannot see the end of. */
-function refuseTooLittleTime(
+function tooLittleTime(
   { chain, transition }: DecidedTransition,
   timeoutMs: number,
   { deadlineMs = Number.POSITIVE_INFINITY }: ExecuteLimits,
-): void {
-  if (deadlineMs - performance.now() >= timeoutMs) return;
-  throw new Refusal(
+): Refusal | undefined {
+  if (deadlineMs - performance.now() >= timeoutMs) return undefined;
+  return new Refusal(
     "DEADLINE_EXCEEDED",
     `The caller's deadline leaves less than the ${timeoutMs} ms that the callback of "${transition}" may take; it was not called, and chain ${chain.id} did not move. ` +
       "Allow more time than the validators' and the callback's timeouts together.",

@@ -105,6 +105,7 @@ export async function execute(
       );
       if (!("kind" in result)) return result;
       await trace({ ...result, evaluations });
+      if (result.kind === "stop") throw result.refusal;
       return { outcome: "CALLBACK_FAILED", chain, evaluations };
     }
     case "hold":

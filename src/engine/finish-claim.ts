@@ -1,5 +1,6 @@
 import type { Chain } from "../domain/chain.ts";
 import type { RecordedMove } from "../domain/chain-event.ts";
+import { findTransition } from "../domain/chain-type.ts";
 import type { Claim } from "../domain/claim.ts";
 import { keepableText } from "../domain/text.ts";
 import { upkeepIn } from "../domain/upkeep.ts";
@@ -17,6 +18,7 @@ import type { ExecuteParts } from "./execute-command.ts";
 import { getChain } from "./find-chain.ts";
 import { claimExpired } from "./lost-guard.ts";
 import { prepareMove } from "./prepare-move.ts";
+import { readRevision } from "./read-revision.ts";
 import { settle } from "./settle.ts";
 
 /** What the holder of a claim needs: the callback has been called by itself. */
@@ -31,7 +33,12 @@ export async function completeTransition(parts: ClaimParts, ref: ClaimRef): Prom
     if (made?.event.chainId === ref.chainId) return made;
     throw claimExpired(ref.chainId);
   }
-  const { chainType } = await registry.get(held.decided.chain.chainType);
+  const { chain, transition, revision } = held.decided;
+  const current = await registry.get(chain.chainType);
+  // What the effect of a transition is that is gone by now says the revision under which it was claimed.
+  const { chainType } = findTransition(current.chainType, transition)
+    ? current
+    : await readRevision(store.database, chain.chainType, revision);
   return commitMove(parts, prepareMove(registry, chainType, held.decided, ref.claimId));
 }
 

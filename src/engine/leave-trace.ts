@@ -7,14 +7,14 @@ import { holdsAfter } from "../domain/hold.ts";
 import { wakeTimeAfter } from "../domain/wake-time.ts";
 import type { Attempted } from "../store/read-chains.ts";
 import type { AttemptKeeper } from "./attempt-keeper.ts";
-import type { CallbackFailed } from "./call-before-commit.ts";
+import type { NotTaken } from "./call-before-commit.ts";
 import type { ExecuteCommand } from "./execute-command.ts";
 import type { Judgement } from "./judge.ts";
 
 /** What an Execute came to that did not move its chain. */
 export type Unmoved =
   | Extract<Judgement, { kind: "hold" | "stop" | "interrupted" }>
-  | (CallbackFailed & { readonly evaluations: readonly Evaluation[] });
+  | (Extract<NotTaken, { kind: "callback failed" }> & { readonly evaluations: readonly Evaluation[] });
 
 /** One Execute, as far as its trace tells of it. */
 export interface Attempting {

@@ -1,4 +1,5 @@
 import type { Callback, ChainType, Endpoint } from "../domain/chain-type.ts";
+import { OUTLASTS, outlastsItsClaim } from "../domain/check-chain-type.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { EndpointPolicy } from "../outbound/endpoint-policy.ts";
 import type { Database } from "../store/database.ts";
@@ -31,13 +32,16 @@ export async function registerEndpoint(
 ): Promise<{ local: boolean }> {
   const { kind, chainType, value } = registration;
   const { local } = policy.check("endpoint" in value ? value.endpoint.url : value.url);
+  if ("endpoint" in value && outlastsItsClaim(value))
+    throw new Refusal("INVALID_REQUEST", `timeout: ${OUTLASTS}.`, {
+      problems: [{ field: "timeout", message: OUTLASTS }],
+    });
   await refuseUnknown(registry, registration);
   const places = placesOf(registration);
-  if (local) {
-    if (kind === "validator") registry.validators.putLocal(chainType, places, registration.value);
-    else registry.callbacks.putLocal(chainType, places, registration.value);
+  if (local && kind === "validator") {
+    registry.validators.putLocal(chainType, places, registration.value);
+    return { local };
   }
-  if (local && kind === "validator") return { local };
   await register(database, async (writes) => {
     await writes.lock();
     let changed = false;
@@ -51,6 +55,7 @@ export async function registerEndpoint(
     // An identical registration, as at every start of an application, must not make the replicas read again.
     if (changed) await writes.raiseVersion();
   });
+  if (local && kind === "callback") registry.callbacks.putLocal(chainType, places, registration.value);
   await registry.refreshSoon();
   return { local };
 }

@@ -15,11 +15,15 @@ export type TakenClaim =
   | { readonly kind: "claimed"; readonly held: ClaimedTransition }
   | { readonly kind: "moved"; readonly move: RecordedMove };
 
-/** Takes the right to finish a decided transition (R10, R19), or throws the Refusal that tells why it could not. */
+/**
+ * Takes the right to finish a decided transition (R10, R19), or throws the Refusal that tells why it could not. A claim that the
+ * same request id has taken already is as good to a caller that finishes by itself (`adopts`), but not to one that calls a
+ * callback: the other one calls it.
+ */
 export function takeClaim(
   store: ChainStore,
   decided: DecidedTransition,
-  { termMs, wakes }: { readonly termMs: number; readonly wakes: boolean },
+  { termMs, wakes, adopts }: { readonly termMs: number; readonly wakes: boolean; readonly adopts: boolean },
 ): Promise<TakenClaim> {
   const claimId = newId();
   const { chain, requestId, requestHash } = decided;
@@ -34,7 +38,7 @@ export function takeClaim(
       const reading = await store.read({ ref: { id: chain.id }, requestId });
       if (reading.recorded)
         return { kind: "moved", move: repeatedMove(reading.recorded, requestId, requestHash) };
-      if (reading.claimed && reading.claimed.claim.id !== claimId)
+      if (adopts && reading.claimed && reading.claimed.claim.id !== claimId)
         return { kind: "claimed", held: repeatedClaim(reading.claimed, requestId, requestHash) };
       const now = reading.chain;
       if (!now) throw chainNotFound({ id: chain.id });

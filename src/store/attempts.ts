@@ -133,10 +133,9 @@ const statementFor = (written: keyof typeof rules) =>
     where i.wake_time is not null order by k.id for no key update of k skip locked
   ),
   woken as (
-    update ${schema}.chain c set wake_time = i.wake_time
+    update ${schema}.chain c set wake_time = greatest(i.wake_time, c.next_update_time, c.claim_expiry)
     from held h join input i on i.chain_id = h.id
     where c.id = h.id and c.version = i.version and not c.disabled
-      and (c.claim_id is null or c.claim_expiry <= clock_timestamp())
   )
   insert into ${schema}.chain_attempt as a (${columns.join(", ")})
   select ${columns.map((name) => `i.${name}`).join(", ")}

@@ -1,28 +1,19 @@
 import type { Attempt } from "../domain/attempt.ts";
 import { keepAttempts } from "./attempts.ts";
 import { Batcher } from "./batcher.ts";
-import {
-  type BatchedCommitResult,
-  type CommitResult,
-  commitMoveAlone,
-  commitMoves,
-  type Move,
-  type PreparedMove,
-  prepareMove,
-} from "./commit-moves.ts";
+import { type CommitResult, commitMoveAlone, commitMoves, type Move, prepareMove } from "./commit-moves.ts";
 import { type CreatedChain, createChains, type NewChain } from "./create-chains.ts";
 import type { Database } from "./database.ts";
 import { type EndedDelivery, type FinishResult, finishDeliveries } from "./finish-deliveries.ts";
 import { type ChainLookup, type ChainReading, readChains } from "./read-chains.ts";
 import {
-  type BatchedClaimResult,
   type ClaimResult,
   type ClaimToTake,
-  type PreparedClaim,
   prepareClaim,
   takeClaimAlone,
   takeClaims,
 } from "./take-claims.ts";
+import { isNotHeld, type NotHeld, type PreparedWrite } from "./write-held.ts";
 
 /** The hot statements, each shared by those who call at the same time. */
 export interface ChainStore {
@@ -58,18 +49,24 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
     run: (chains) => createChains(database, chains),
     keyOf: ({ key }) => key.toString("latin1"),
   });
-  const moves = new Batcher<PreparedMove, BatchedCommitResult>({
-    ...batching(OVERLAPPING),
-    run: (prepared) => commitMoves(database, prepared),
-    keyOf: ({ chainId }) => chainId,
-    bytesOf: ({ row }) => Buffer.byteLength(row),
-  });
-  const claims = new Batcher<PreparedClaim, BatchedClaimResult>({
-    ...batching(OVERLAPPING),
-    run: (prepared) => takeClaims(database, prepared),
-    keyOf: ({ chainId }) => chainId,
-    bytesOf: ({ row }) => Buffer.byteLength(row),
-  });
+  const writes = <Result>(
+    together: (database: Database, prepared: readonly PreparedWrite[]) => Promise<(Result | NotHeld)[]>,
+    alone: (database: Database, prepared: PreparedWrite) => Promise<Result>,
+  ) => {
+    const batcher = new Batcher<PreparedWrite, Result | NotHeld>({
+      ...batching(OVERLAPPING),
+      run: (prepared) => together(database, prepared),
+      keyOf: ({ chainId }) => chainId,
+      bytesOf: ({ row }) => Buffer.byteLength(row),
+    });
+    return async (prepared: PreparedWrite) => {
+      const result = await batcher.submit(prepared);
+      // Outside the batch, whose others must not wait for whoever has locked this chain.
+      return isNotHeld(result) ? alone(database, prepared) : result;
+    };
+  };
+  const commit = writes(commitMoves, commitMoveAlone);
+  const claim = writes(takeClaims, takeClaimAlone);
   const attempts = new Batcher<Attempt, void>({
     ...batching(1),
     run: (kept) => keepAttempts(database, kept, "at once").then(() => kept.map(() => undefined)),
@@ -85,17 +82,8 @@ export function createChainStore(database: Database, mostRows: number): ChainSto
     database,
     read: (lookup) => reads.submit(lookup),
     create: (chain) => creations.submit(chain),
-    async commit(move) {
-      const prepared = prepareMove(move);
-      const result = await moves.submit(prepared);
-      // Outside the batch, whose other moves must not wait for whoever has locked this chain.
-      return result.kind === "not held" ? commitMoveAlone(database, prepared) : result;
-    },
-    async claim(claim) {
-      const prepared = prepareClaim(claim);
-      const result = await claims.submit(prepared);
-      return result.kind === "not held" ? takeClaimAlone(database, prepared) : result;
-    },
+    commit: (move) => commit(prepareMove(move)),
+    claim: (wanted) => claim(prepareClaim(wanted)),
     keepAttempt: (attempt) => attempts.submit(attempt),
     finishDelivery: (ended) => deliveries.submit(ended),
   };

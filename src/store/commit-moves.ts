@@ -1,7 +1,15 @@
 import type { DecidedTransition } from "../domain/decided-transition.ts";
 import type { Database } from "./database.ts";
 import { chainAfterOf } from "./event-row.ts";
-import { batchOf, type HotStatement, hotStatement } from "./hot-statement.ts";
+import { hotStatement } from "./hot-statement.ts";
+import {
+  type HeldRow,
+  type NotHeld,
+  type PreparedWrite,
+  type Refused,
+  writeHeld,
+  writeHeldAlone,
+} from "./write-held.ts";
 
 /** A decided transition, ready to be committed. */
 export interface Move extends DecidedTransition {
@@ -17,66 +25,44 @@ export interface Move extends DecidedTransition {
   readonly purgeAfterMs?: number | undefined;
 }
 
-export type CommitResult =
-  | { readonly kind: "moved"; readonly time: Date; readonly nextUpdateTime?: Date | undefined }
-  /** A guard did not hold at that instant; what it was, a new statement tells. */
-  | { readonly kind: "refused" };
-
-/** In a batch, a row that somebody else has locked is not waited for. */
-export type BatchedCommitResult = CommitResult | { readonly kind: "not held" };
-
-/** A move as the statement takes it: converted before it joins others, so that what cannot be converted harms only itself. */
-export interface PreparedMove {
-  readonly chainId: string;
-  /** JSON. */
-  readonly row: string;
+export interface Moved {
+  readonly kind: "moved";
+  readonly time: Date;
+  readonly nextUpdateTime?: Date | undefined;
 }
 
-export function prepareMove(move: Move): PreparedMove {
+export type CommitResult = Moved | Refused;
+
+export function prepareMove(move: Move): PreparedWrite {
   return { chainId: move.chain.id, row: JSON.stringify(rowOf(move)) };
 }
 
 /**
  * Commits moves of different chains in one statement, each on its own guards (R10): version, its own living claim or else no
  * living claim and not disabled, final state known to the current revision. The event and the message for the outbox are of the
- * same statement. A row that somebody else has locked is not waited for, so that it cannot hold
- * up the others: it is `not held`, and for `commitMoveAlone`.
+ * same statement. What is not held is for `commitMoveAlone`.
  */
 export function commitMoves(
   database: Database,
-  moves: readonly PreparedMove[],
-): Promise<BatchedCommitResult[]> {
-  return commit(database, moves, commitMovesStatement);
+  moves: readonly PreparedWrite[],
+): Promise<(CommitResult | NotHeld)[]> {
+  return writeHeld(database, commitMovesStatement, moves, resultFromRow);
 }
 
 /** Commits one move, waiting for whoever has locked its chain. */
-export async function commitMoveAlone(database: Database, move: PreparedMove): Promise<CommitResult> {
-  const [result] = await commit(database, [move], commitMoveAloneStatement);
-  // Nothing to lock: the chain has gone.
-  return result === undefined || result.kind === "not held" ? { kind: "refused" } : result;
+export function commitMoveAlone(database: Database, move: PreparedWrite): Promise<CommitResult> {
+  return writeHeldAlone(database, commitMoveAloneStatement, move, resultFromRow);
 }
 
-async function commit(
-  database: Database,
-  moves: readonly PreparedMove[],
-  statement: HotStatement,
-): Promise<BatchedCommitResult[]> {
-  const rows = await database.query<Row>(statement.callIn(database.schema), [
-    batchOf(moves.map(({ row }) => row)),
-  ]);
-  const results: BatchedCommitResult[] = moves.map(() => ({ kind: "not held" }));
-  for (const { n, event_time, next_update_time } of rows) {
-    results[Number(n) - 1] = event_time
-      ? { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined }
-      : { kind: "refused" };
-  }
-  return results;
-}
-
-interface Row {
-  readonly n: string;
+interface Row extends HeldRow {
   readonly event_time: Date | null;
   readonly next_update_time: Date | null;
+}
+
+function resultFromRow({ event_time, next_update_time }: Row): CommitResult {
+  return event_time
+    ? { kind: "moved", time: event_time, nextUpdateTime: next_update_time ?? undefined }
+    : { kind: "refused" };
 }
 
 const input = {
@@ -143,7 +129,7 @@ const textFor = (locking: "skip locked" | "") => (schema: string, from: string) 
     update ${schema}.chain c set
       state = h.final_state, version = c.version + 1, fence = c.fence + 1, claim_id = null, claim_expiry = null,
       next_update_time = coalesce(h.due_time, clock_timestamp() + h.delay_ms * interval '1 millisecond'),
-      wake_time = case when h.wakes
+      wake_time = case when h.wakes and not c.disabled
         then coalesce(h.due_time, clock_timestamp() + coalesce(h.delay_ms, 0) * interval '1 millisecond') end,
       purge_time = clock_timestamp() + h.purge_after_ms * interval '1 millisecond',
       update_time = clock_timestamp()

@@ -74,7 +74,8 @@ export async function extendClaim(
        claim_expiry = least(clock_timestamp() + $3::double precision * interval '1 millisecond',
          k.claim_time + interval '24 hours'),
        wake_time = case when c.wake_time is not null
-         then clock_timestamp() + $3::double precision * interval '1 millisecond' end
+         then least(clock_timestamp() + $3::double precision * interval '1 millisecond',
+           k.claim_time + interval '24 hours') end
      from held h, ${schema}.chain_claim k
      where c.id = h.id and k.chain_id = c.id and k.claim_id = $2::uuid
        and c.claim_id = $2::uuid and c.claim_expiry > clock_timestamp()

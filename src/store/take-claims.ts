@@ -1,7 +1,15 @@
 import type { Claim } from "../domain/claim.ts";
 import type { DecidedTransition } from "../domain/decided-transition.ts";
 import type { Database } from "./database.ts";
-import { batchOf, type HotStatement, hotStatement } from "./hot-statement.ts";
+import { hotStatement } from "./hot-statement.ts";
+import {
+  type HeldRow,
+  type NotHeld,
+  type PreparedWrite,
+  type Refused,
+  writeHeld,
+  writeHeldAlone,
+} from "./write-held.ts";
 
 /** A claim that is to be taken for a decided transition. */
 export interface ClaimToTake {
@@ -13,67 +21,43 @@ export interface ClaimToTake {
   readonly wakes: boolean;
 }
 
-export type ClaimResult =
-  | { readonly kind: "taken"; readonly claim: Claim }
-  /** A guard did not hold at that instant; what it was, a new statement tells. */
-  | { readonly kind: "refused" };
-
-/** In a batch, a row that somebody else has locked is not waited for. */
-export type BatchedClaimResult = ClaimResult | { readonly kind: "not held" };
-
-/** A claim as the statement takes it: converted before it joins others, so that what cannot be converted harms only itself. */
-export interface PreparedClaim {
-  readonly chainId: string;
-  readonly claimId: string;
-  /** JSON. */
-  readonly row: string;
+export interface TakenClaim {
+  readonly kind: "taken";
+  readonly claim: Claim;
 }
 
-export function prepareClaim(claim: ClaimToTake): PreparedClaim {
-  return { chainId: claim.decided.chain.id, claimId: claim.claimId, row: JSON.stringify(rowOf(claim)) };
+export type ClaimResult = TakenClaim | Refused;
+
+export function prepareClaim(claim: ClaimToTake): PreparedWrite {
+  return { chainId: claim.decided.chain.id, row: JSON.stringify(rowOf(claim)) };
 }
 
 /**
  * Takes claims of different chains in one statement, each only if the chain still has the version that was judged, is not
- * disabled, and nobody's claim lives.
+ * disabled, and nobody's claim lives. What is not held is for `takeClaimAlone`.
  */
 export function takeClaims(
   database: Database,
-  claims: readonly PreparedClaim[],
-): Promise<BatchedClaimResult[]> {
-  return take(database, claims, takeClaimsStatement);
+  claims: readonly PreparedWrite[],
+): Promise<(ClaimResult | NotHeld)[]> {
+  return writeHeld(database, takeClaimsStatement, claims, resultFromRow);
 }
 
 /** Takes one claim, waiting for whoever has locked its chain. */
-export async function takeClaimAlone(database: Database, claim: PreparedClaim): Promise<ClaimResult> {
-  const [result] = await take(database, [claim], takeClaimAloneStatement);
-  // Nothing to lock: the chain has gone.
-  return result === undefined || result.kind === "not held" ? { kind: "refused" } : result;
+export function takeClaimAlone(database: Database, claim: PreparedWrite): Promise<ClaimResult> {
+  return writeHeldAlone(database, takeClaimAloneStatement, claim, resultFromRow);
 }
 
-async function take(
-  database: Database,
-  claims: readonly PreparedClaim[],
-  statement: HotStatement,
-): Promise<BatchedClaimResult[]> {
-  const rows = await database.query<Row>(statement.callIn(database.schema), [
-    batchOf(claims.map(({ row }) => row)),
-  ]);
-  const results: BatchedClaimResult[] = claims.map(() => ({ kind: "not held" }));
-  for (const { n, fence, claim_expiry } of rows) {
-    const id = claims[Number(n) - 1]?.claimId ?? "";
-    results[Number(n) - 1] =
-      claim_expiry && fence !== null
-        ? { kind: "taken", claim: { id, fencingToken: Number(fence), expireTime: claim_expiry } }
-        : { kind: "refused" };
-  }
-  return results;
-}
-
-interface Row {
-  readonly n: string;
+interface Row extends HeldRow {
+  readonly claim_id: string | null;
   readonly fence: string | null;
   readonly claim_expiry: Date | null;
+}
+
+function resultFromRow({ claim_id, fence, claim_expiry }: Row): ClaimResult {
+  return claim_id && claim_expiry
+    ? { kind: "taken", claim: { id: claim_id, fencingToken: Number(fence), expireTime: claim_expiry } }
+    : { kind: "refused" };
 }
 
 const input = {
@@ -153,9 +137,9 @@ const textFor = (locking: "skip locked" | "") => (schema: string, from: string) 
     select former_claim_id, chain_id, 'CLAIM_EXPIRED', false, version, '', '', time
     from taken where former_claim_id is not null
   )
-  select h.n, t.fence, t.claim_expiry from held h left join taken t using (n)`;
+  select h.n, t.claim_id, t.fence, t.claim_expiry from held h left join taken t using (n)`;
 
-const output = { n: "bigint", fence: "bigint", claim_expiry: "timestamptz" };
+const output = { n: "bigint", claim_id: "uuid", fence: "bigint", claim_expiry: "timestamptz" };
 
 export const takeClaimsStatement = hotStatement({
   name: "take_claims",

@@ -7,7 +7,7 @@ import {
   deliver,
   LEASE_MARGIN_MS,
 } from "../engine/deliver.ts";
-import { type DeliveryTarget, deliveryTargets } from "../engine/delivery-target.ts";
+import { type DeliveryTarget, DeliveryTargets } from "../engine/delivery-targets.ts";
 import { newId } from "../engine/new-id.ts";
 import type { Registry } from "../engine/registry.ts";
 import type { Destination, DestinationLimits } from "../outbound/destination.ts";
@@ -44,6 +44,7 @@ const REMEMBERED_MS = 60_000;
 /** Delivers the messages of the outbox, as many at once as their destinations take. */
 export class Outbox {
   readonly #parts: OutboxParts;
+  readonly #targets: DeliveryTargets;
   readonly #destinations: Destinations;
   /** Those for which more was due than could be taken. */
   readonly #busy = new WeakSet<Destination>();
@@ -57,13 +58,14 @@ export class Outbox {
   constructor(parts: OutboxParts, onDue: () => void, limits?: DestinationLimits) {
     this.#parts = parts;
     this.#onDue = onDue;
+    this.#targets = new DeliveryTargets(parts.registry);
     this.#destinations = new Destinations(limits);
   }
 
   /** Takes what is due, as far as its destinations have room for it, and begins its attempts. */
   async runOnce(): Promise<OutboxRun> {
-    const { store, registry } = this.#parts;
-    const targets = deliveryTargets(registry, await this.#readAwaited());
+    const { store } = this.#parts;
+    const targets = this.#targets.find(await this.#readAwaited());
     this.#destinations.keepOnly(new Set(targets.map(({ endpoint }) => endpoint.url)));
     const open = this.#withRoom(targets);
     if (open.length === 0) return { taken: 0, parked: 0 };

@@ -58,6 +58,7 @@ describe("a delivery id", () => {
     ` ${CHAIN}:1:pay`,
     `${CHAIN}:1:pa\0y`,
     `${CHAIN}:1:%FF`,
+    `${CHAIN}:1:a%00b`,
   ])("is not %j", (id) => {
     expect(parseDeliveryId(id)).toBeUndefined();
   });

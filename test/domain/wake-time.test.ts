@@ -89,7 +89,7 @@ describe("transitions that are held", () => {
       ["two_days", "one_week", "booking_complete"].map((name) => hold(name, 100 * HOUR)),
       100 * HOUR,
     ],
-    ["none any more", [hold("two_days", 0), hold("one_week", -MINUTE)], 5 * MINUTE],
+    ["one that has ended while the others were asked", [hold("two_days", -SECOND)], -SECOND],
     ["one of another state", [hold("elsewhere", MINUTE)], 5 * MINUTE],
   ])("%s", (_, holds, expected) => {
     expect(sleepMs({ holds })).toBe(expected);
@@ -99,21 +99,6 @@ describe("transitions that are held", () => {
     const change = { cameTo: "ERROR" as const, tries: { noValidCount: 0, errorCount: 5 } };
     expect(sleepMs({ ...change, holds: [hold("two_days", 3 * SECOND)] })).toBe(3 * SECOND);
     expect(sleepMs({ ...change, holds: [hold("two_days", HOUR)] })).toBe(16 * SECOND);
-  });
-});
-
-describe("a chain that is not due before", () => {
-  it.each([
-    ["later than the recheck", HOUR, HOUR],
-    ["earlier than the recheck", MINUTE, 5 * MINUTE],
-    ["in the past", -HOUR, 5 * MINUTE],
-  ])("%s", (_, nextUpdateMs, expected) => {
-    expect(sleepMs({ chain: chain({ nextUpdateTime: fromNow(nextUpdateMs) }) })).toBe(expected);
-  });
-
-  it("later than the end of a hold", () => {
-    const holds = [hold("two_days", MINUTE)];
-    expect(sleepMs({ holds, chain: chain({ nextUpdateTime: fromNow(HOUR) }) })).toBe(HOUR);
   });
 });
 
@@ -129,9 +114,8 @@ describe("jitter", () => {
     expect(wakeMs({}, random)).toBe(expected);
   });
 
-  it("moves neither the end of a hold nor the time at which the chain is due", () => {
+  it("does not move the end of a hold", () => {
     expect(wakeMs({ holds: [hold("two_days", MINUTE)] }, 1)).toBe(MINUTE);
-    expect(wakeMs({ chain: chain({ nextUpdateTime: fromNow(HOUR) }) }, 1)).toBe(HOUR);
   });
 });
 

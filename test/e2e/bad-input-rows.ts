@@ -110,12 +110,8 @@ export const rows: Row[] = [
   ],
   ["256 bytes of request id", execute({ requestId: long }), ...INVALID],
   ["104 line break in requested_by", execute({ requestedBy: "a\nlevel=fatal" }), ...INVALID],
-  [
-    "a claim, which this version does not take",
-    execute({ claim: true }),
-    Code.Unimplemented,
-    "NOT_IMPLEMENTED",
-  ],
+  ["46 a claim for no time", execute({ claim: true, claimDuration: {} }), ...INVALID],
+  ["46 a claim for ever", execute({ claim: true, claimDuration: { seconds: 1_000_000_000n } }), ...INVALID],
   ["25 page size -1", ({ dispatcher }) => dispatcher.listChains({ pageSize: -1 }), ...INVALID],
   ["25 page size 1001", ({ dispatcher }) => dispatcher.listChains({ pageSize: 1001 }), ...INVALID],
   [

@@ -18,8 +18,8 @@ afterAll(() => served.end());
 
 async function everything(): Promise<unknown> {
   const { rows } = await served.database.query(
-    `select (select json_agg(c) from dispatcher.chain c) as chains, (select json_agg(e) from dispatcher.chain_event e) as events,
-       (select json_agg(t) from dispatcher.chain_type t) as types, (select json_agg(v) from dispatcher.validator_endpoint v) as validators`,
+    `select (select json_agg(c) from dispatcher.chain c) as chains, (select json_agg(to_jsonb(e) - 'position') from dispatcher.chain_event e) as events,
+       (select json_agg(to_jsonb(t) - 'upkeep_revision') from dispatcher.chain_type t) as types, (select json_agg(v) from dispatcher.validator_endpoint v) as validators`,
   );
   return rows;
 }

@@ -157,7 +157,13 @@ describe.each([
     const call = dispatcher().execute({ chain: ref }, { timeoutMs: 300 });
     await expectRefusal(call, Code.DeadlineExceeded, "DEADLINE_EXCEEDED");
     expect(callsOf(id)).toEqual([]);
-    expect((await dispatcher().getChain({ chain: ref })).chain?.claimExpireTime).toBeUndefined();
+    const { chain, lastAttempt } = await dispatcher().getChain({ chain: ref });
+    expect(chain?.claimExpireTime).toBeUndefined();
+    await expect
+      .poll(
+        async () => (await dispatcher().getChain({ chain: ref })).lastAttempt?.reason ?? lastAttempt?.reason,
+      )
+      .toBe("DEADLINE_EXCEEDED");
   });
 
   test("goes on when its caller has gone", async () => {
@@ -179,6 +185,28 @@ describe.each([
     await dispatcher().completeTransition({ token: claim?.token ?? "" });
     expect(await dispatcher().execute({ chain: ref })).toMatchObject({ chain: { state: "done" } });
     expect(callsOf(id)).toEqual([]);
+  });
+
+  test("of calls with one request id that race is called once", async () => {
+    const { ref, id } = await makeChain();
+    const asked = () => shop.host.calls.filter(({ chain }) => chain?.id === id).length;
+    const all = Promise.withResolvers<void>();
+    shop.answer({ one: () => all.promise.then(() => valid) });
+    react = () => ({ kind: "hang" });
+    const calls = Array.from({ length: 4 }, () => dispatcher().execute({ chain: ref, requestId: "r" }));
+    const answers = Promise.allSettled(calls);
+    await expect.poll(asked).toBe(4);
+    all.resolve();
+    await Promise.race(calls.map((call) => call.catch(() => undefined)));
+    expect(callsOf(id)).toHaveLength(1);
+    host().release();
+    // One that asks once more after the move gets the recorded answer.
+    const events = (await answers).flatMap((answer) =>
+      answer.status === "fulfilled" ? [answer.value.event?.id] : [],
+    );
+    expect(new Set(events).size).toBe(1);
+    expect(callsOf(id)).toHaveLength(1);
+    shop.answer({ one: { ...valid, context: { mail: "a@b" } }, end: valid });
   });
 
   test("of executions that race is called for one", async () => {

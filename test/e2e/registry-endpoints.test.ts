@@ -124,6 +124,21 @@ describe("endpoints", () => {
   });
 });
 
+test("a callback that could outlast its claim is refused, wherever it is registered", async () => {
+  const name = unique("letter");
+  await one.registry.registerChainType({ chainType: letter(name) });
+  const error = await refusal(
+    one.registry.registerCallback({
+      chainType: name,
+      endpoint: "http://127.0.0.1:9/effects",
+      timeout: { seconds: 11n },
+      mode: CallbackMode.BEFORE_COMMIT,
+    }),
+  );
+  expect([error.code, reasonOf(error)]).toEqual([Code.InvalidArgument, "INVALID_REQUEST"]);
+  expect(error.rawMessage).toContain("at most 10 s");
+});
+
 describe("CheckValidator says in words what is wrong", () => {
   test.each<[string, () => Promise<{ url: string; stop?: () => Promise<void> }>, boolean, RegExp]>([
     [

@@ -157,7 +157,7 @@ test("dead deliveries: the chain once, with the first; not of a chain that has g
   expect(others).toEqual([]);
   expect(stuck).toMatchObject({ chain: { id }, reason: StuckReason.DELIVERY_DEAD });
   expect(stuck?.explanation).toBe(
-    `Its delivery "${id}/2/send" was given up after 7 attempts: nobody listens. Mend the callback, then make the delivery ` +
+    `Its delivery "${id}:2:send" was given up after 7 attempts: nobody listens. Mend the callback, then make the delivery ` +
       "pending again with RedriveDelivery. ListDeliveries shows all that are dead.",
   );
   expect(await list({ reason: StuckReason.DELIVERY_DEAD, chainType: "unjudged" })).toEqual([]);

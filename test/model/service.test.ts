@@ -71,7 +71,7 @@ function subject(): Subject {
   };
 }
 
-test("several clients at once see what the model says, on whichever replica they ask", {
+test("several clients at once, each with a chain of its own, see what the model says on whichever replica they ask", {
   timeout: 240_000,
 }, async () => {
   console.info(`MODEL_SEED=${seed}`);

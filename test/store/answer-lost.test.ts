@@ -82,7 +82,7 @@ describe("a commit whose answer is lost", () => {
   test("a claim is taken once more under the same id, and is as good as the first", async () => {
     const chain = await makeChain(direct);
     const taken = await losingTheAnswerTo("take_claims_", () =>
-      takeClaim(store, moveOf(chain), { termMs: 30_000, wakes: false }),
+      takeClaim(store, moveOf(chain), { termMs: 30_000, wakes: false, adopts: false }),
     );
     expect(taken).toMatchObject({ kind: "claimed", held: { claim: { fencingToken: 2 } } });
     const claimId = taken.kind === "claimed" ? taken.held.claim.id : "";

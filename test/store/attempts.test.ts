@@ -93,3 +93,31 @@ test("flush waits for what is being written already", async () => {
   await keeper.flush();
   expect((await kept(chain)).by).toBe("at 1");
 });
+
+describe("the wake-up that goes with an attempt", () => {
+  const wakeTime = new Date("2100-01-01T00:00:00Z");
+  const later = new Date("2101-01-01T00:00:00Z");
+  const wakeOf = async ({ id }: Chain) =>
+    (
+      await direct.read<{ wake_time: Date | null }>("select wake_time from dispatcher.chain where id = $1", [
+        id,
+      ])
+    )[0]?.wake_time;
+
+  test.each([
+    ["is set", "version = version", wakeTime],
+    ["comes no sooner than the chain is due by now", "next_update_time = '2101-01-01Z'", later],
+    [
+      "comes no sooner than a claim ends",
+      "claim_id = gen_random_uuid(), claim_expiry = '2101-01-01Z'",
+      later,
+    ],
+    ["is not for a chain that was disabled", "disabled = true", null],
+    ["is not for a chain that has moved", "version = 1", null],
+  ])("%s", async (_, change, expected) => {
+    const chain = await makeChain(direct);
+    await direct.query(`update dispatcher.chain set ${change} where id = $1`, [chain.id]);
+    await keepAttempts(direct, [attemptOn(chain, 1, { wakeTime })], "at once");
+    expect(await wakeOf(chain)).toEqual(expected);
+  });
+});

@@ -195,7 +195,12 @@ test("a chain that somebody has locked is not waited for, unless it is alone", a
   expect(await historyOf(free.id)).toContainEqual(["MIGRATED", 2]);
   const alone = migrateChainAlone(database, migrationTo(locked));
   await expect
-    .poll(() => database.read("select from pg_stat_activity where wait_event_type = 'Lock'", []))
+    .poll(() =>
+      database.read(
+        "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+        [],
+      ),
+    )
     .toHaveLength(1);
   await other.query("commit");
   expect(await alone).toBe(true);

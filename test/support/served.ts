@@ -13,6 +13,8 @@ export interface Served {
   readonly over: Readonly<Record<Listener, Clients>>;
   /** The sidecar's database, for what no caller can do or see. */
   readonly database: pg.Client;
+  /** `host:port` of health and metrics. */
+  readonly operations: string;
   /** Checks that what must always hold still does, and ends everything. */
   end(): Promise<void>;
 }
@@ -25,6 +27,7 @@ export async function serve(): Promise<Served> {
   return {
     over: { gRPC: createClients(sidecar.grpc), JSON: createJsonClients(sidecar.http) },
     database,
+    operations: sidecar.operations,
     async end() {
       await checkInvariants(databaseUrl, []);
       await database.end();

@@ -20,6 +20,8 @@ export interface TwoReplicas {
   readonly wire: WireProxy;
   readonly databaseUrl: string;
   readonly database: pg.Client;
+  /** After the database was killed: resolves once both reach it again. */
+  reconnect(): Promise<void>;
   readonly validator: ValidatorHost;
   readonly receiver: CallbackHost;
   /** What the application does from now on. */
@@ -60,14 +62,13 @@ export const journey = (name: string, ...more: readonly { name: string; finalSta
 });
 
 /** Types `plain`, `before` and `after`: without a callback, and with one before or after the commit; and `auto`, which goes on by itself. */
-export async function startTwoReplicas(): Promise<TwoReplicas> {
-  const databaseUrl = await createTestDatabase();
+export async function startTwoReplicas(url?: string): Promise<TwoReplicas> {
+  const databaseUrl = url ?? (await createTestDatabase());
   const wire = await startWireProxy(databaseUrl);
   const first = await startSidecar({ databaseUrl: wire.url });
   const second = await startSidecar({ databaseUrl });
   const on = { first: createClients(first.grpc), second: createClients(second.grpc) };
-  const database = new pg.Client({ connectionString: databaseUrl });
-  await database.connect();
+  let database = await connect(databaseUrl);
   let answer: Answer = () => valid;
   let react: React = () => ({ kind: "done" });
   const validator = await startGrpcValidator((question) => answer(question));
@@ -99,7 +100,13 @@ export async function startTwoReplicas(): Promise<TwoReplicas> {
     on,
     wire,
     databaseUrl,
-    database,
+    get database() {
+      return database;
+    },
+    async reconnect() {
+      database = await connect(databaseUrl);
+      await expect.poll(() => Promise.all([first, second].map(isReady))).toEqual([true, true]);
+    },
     validator,
     receiver,
     answer: (next) => {
@@ -132,3 +139,13 @@ export async function startTwoReplicas(): Promise<TwoReplicas> {
     },
   };
 }
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  // A server that is killed is what the test is about.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+const isReady = async ({ operations }: Sidecar) => (await fetch(`http://${operations}/readyz`)).ok;

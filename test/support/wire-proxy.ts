@@ -8,6 +8,8 @@ export interface WireProxy {
   readonly cuts: () => number;
   /** Cuts the connection instead of handing on the answer to the next statement that contains the text: it is carried out, and nobody is told. */
   cutAnswerTo(text: string): void;
+  /** Cuts the connection instead of handing on the next statement that contains the text: it is never carried out, and nobody is told. */
+  cutBefore(text: string): void;
   /** Holds the next statement that contains the text; resolves once it is there. It is never handed on. */
   holdStatement(text: string): Promise<void>;
   /** Holds the answer to the next statement that contains the text; resolves once it is there, so that it has been carried out. */
@@ -15,7 +17,7 @@ export interface WireProxy {
   close(): void;
 }
 
-type Fault = "cut answer" | "hold statement" | "hold answer";
+type Fault = "cut statement" | "cut answer" | "hold statement" | "hold answer";
 
 interface Wanted {
   readonly text: string;
@@ -41,9 +43,10 @@ export async function startWireProxy(databaseUrl: string): Promise<WireProxy> {
       if (wanted && data.includes(wanted.text)) {
         hit = wanted;
         wanted = undefined;
-        if (hit.fault === "hold statement") hit.reached();
+        if (isStatement(hit)) hit.reached();
+        if (hit.fault === "cut statement") cut();
       }
-      if (hit?.fault !== "hold statement") upstream.write(data);
+      if (!isStatement(hit)) upstream.write(data);
     });
     upstream.on("data", (data) => {
       if (!hit) {
@@ -51,11 +54,13 @@ export async function startWireProxy(databaseUrl: string): Promise<WireProxy> {
         return;
       }
       hit.reached();
-      if (hit.fault !== "cut answer") return;
+      if (hit.fault === "cut answer") cut();
+    });
+    const cut = () => {
       cuts += 1;
       client.destroy();
       upstream.destroy();
-    });
+    };
     client.on("close", () => upstream.end());
     upstream.on("close", () => client.end());
   });
@@ -71,6 +76,7 @@ export async function startWireProxy(databaseUrl: string): Promise<WireProxy> {
   return {
     url: url.href,
     cuts: () => cuts,
+    cutBefore: (text) => void next("cut statement", text),
     cutAnswerTo: (text) => void next("cut answer", text),
     holdStatement: (text) => next("hold statement", text),
     holdAnswerTo: (text) => next("hold answer", text),
@@ -80,3 +86,5 @@ export async function startWireProxy(databaseUrl: string): Promise<WireProxy> {
     },
   };
 }
+
+const isStatement = (wanted: Wanted | undefined) => wanted?.fault.endsWith("statement") ?? false;

@@ -1,37 +1,53 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 
 /** One row of the shop's own table. The sidecar never sees it: it only learns what the validators answer. */
 export interface Cart {
   readonly id: string;
   readonly customer: string;
   readonly name: string;
+  readonly email: string;
   readonly amount: number;
   readonly changedOnDay: number;
   readonly booked: boolean;
 }
 
+/** What a customer begins with. */
+export type NewCart = Omit<Cart, "changedOnDay" | "booked">;
+
 /** The shop's table of carts, and the day that its calendar shows. */
 export class Carts {
-  today = 0;
-  readonly #database = new DatabaseSync(":memory:");
+  readonly #database: DatabaseSync;
 
-  constructor() {
+  constructor(database: DatabaseSync) {
+    this.#database = database;
     this.#database.exec(`
-      create table cart (
+      create table if not exists cart (
         id text primary key,
         customer text not null,
         name text not null,
+        email text not null,
         amount integer not null,
         changed_on_day integer not null,
-        booked integer not null default 0,
-        settled integer not null default 0
-      ) strict`);
+        booked integer not null default 0
+      ) strict;
+      create table if not exists calendar (one integer primary key check (one = 1), today integer not null) strict;
+      insert into calendar (one, today) values (1, 0) on conflict do nothing`);
   }
 
-  fill(id: string, customer: string, name: string, amount: number): void {
+  get today(): number {
+    return Number(this.#database.prepare("select today from calendar").get()?.["today"]);
+  }
+
+  set today(day: number) {
+    this.#database.prepare("update calendar set today = ?").run(day);
+  }
+
+  fill({ id, customer, name, email, amount }: NewCart): void {
     this.#database
-      .prepare("insert into cart (id, customer, name, amount, changed_on_day) values (?, ?, ?, ?, ?)")
-      .run(id, customer, name, amount, this.today);
+      .prepare(
+        "insert into cart (id, customer, name, email, amount, changed_on_day) values (?, ?, ?, ?, ?, ?)",
+      )
+      .run(id, customer, name, email, amount, this.today);
   }
 
   change(id: string): void {
@@ -40,16 +56,6 @@ export class Carts {
 
   book(id: string): void {
     this.#database.prepare("update cart set booked = 1 where id = ?").run(id);
-  }
-
-  /** Takes a cart out of the nightly sweep, once its chain can make no further move. */
-  settle(id: string): void {
-    this.#database.prepare("update cart set settled = 1 where id = ?").run(id);
-  }
-
-  /** The carts that the nightly sweep looks at. */
-  open(): Cart[] {
-    return this.#database.prepare("select * from cart where settled = 0 order by id").all().map(toCart);
   }
 
   get(id: string): Cart {
@@ -64,6 +70,7 @@ function toCart(row: Record<string, unknown>): Cart {
     id: String(row["id"]),
     customer: String(row["customer"]),
     name: String(row["name"]),
+    email: String(row["email"]),
     amount: Number(row["amount"]),
     changedOnDay: Number(row["changed_on_day"]),
     booked: row["booked"] === 1,

@@ -1,7 +1,3 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import type { Carts } from "./carts.ts";
 import { judgeReminder } from "./judgement.ts";
 
@@ -12,10 +8,7 @@ interface Question {
   };
 }
 
-/**
- * Serves `reminder_1_week` as a plain web handler: JSON in, JSON out, no library and no generated code. This much is
- * possible in every language.
- */
+/** Judges `reminder_1_week` as a plain web handler. */
 export class HttpValidator {
   /** True: the handler fails, as handlers do now and then. */
   broken = false;
@@ -25,24 +18,10 @@ export class HttpValidator {
     this.#carts = carts;
   }
 
-  /** Returns the endpoint to register. */
-  async serve(): Promise<string> {
-    const server = createServer((request, response) => {
-      this.#answer(request).then(
-        (answer) =>
-          response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer)),
-        // Any status but 200 means "could not tell". That is never a no, and never moves a chain.
-        () => response.writeHead(500).end(),
-      );
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/validators/reminder-1-week`;
-  }
-
-  async #answer(request: IncomingMessage): Promise<object> {
+  judge(body: string): object {
     if (this.broken) throw new Error("broken for the demo");
 
-    const question: Question = JSON.parse(await text(request));
+    const question: Question = JSON.parse(body);
     const about = question.chain.resources.find((resource) => resource.resourceType === "cart");
     const cart = this.#carts.get(about?.resourceId ?? "");
 

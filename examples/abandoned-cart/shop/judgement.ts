@@ -6,8 +6,8 @@ export type Judgement =
   | { readonly kind: "invalid"; readonly error: string };
 
 /** Valid once the customer has paid. */
-export function judgeBooking(cart: Cart): Judgement {
-  return cart.booked
+export function judgeBooking(cart: Cart, isPaid: boolean): Judgement {
+  return isPaid
     ? { kind: "valid", context: { amount: cart.amount } }
     : { kind: "invalid", error: "the cart is not booked" };
 }
@@ -16,7 +16,7 @@ export function judgeBooking(cart: Cart): Judgement {
 export function judgeReminder(cart: Cart, today: number, days: number, subject: string): Judgement {
   const age = today - cart.changedOnDay;
   return age >= days
-    ? { kind: "valid", context: { to: cart.name, subject, amount: cart.amount } }
+    ? { kind: "valid", context: { to: cart.email, name: cart.name, subject, amount: cart.amount } }
     : {
         kind: "invalid",
         error: `the cart was changed ${daysAgo(age)}, a reminder is due after ${days} days`,

@@ -100,12 +100,12 @@ export const commitBugs: readonly SeededBug[] = [
     guard: "R10: of two moves of one chain in one statement only one is told that it was made",
     edits: [
       {
-        file: COMMIT,
+        file: "src/store/write-held.ts",
         find: "  return results;\n",
         replace: [
-          "  const made = new Map(moves.map(({ chainId }, at) => [chainId, results[at]]));",
-          '  results.forEach((one, at) => one.kind === "moved" && made.set(moves[at]?.chainId ?? "", one));',
-          '  return moves.map(({ chainId }) => made.get(chainId) ?? { kind: "not held" });',
+          "  const told = new Map(writes.map(({ chainId }, at) => [chainId, results[at] as Result]));",
+          '  results.forEach((one, at) => !isNotHeld(one) && told.set(writes[at]?.chainId ?? "", one as Result));',
+          "  return writes.map(({ chainId }) => told.get(chainId) as Result);",
           "",
         ].join("\n"),
       },

@@ -11,19 +11,25 @@ export const outboxBugs: readonly SeededBug[] = [
     edits: [
       {
         file: "src/store/commit-moves.ts",
-        find: "    batchOf(moves.map(({ row }) => row)),\n  ]);\n",
-        replace: `    batchOf(moves.map(({ row }) => JSON.stringify({ ...JSON.parse(row), message: undefined }))),
-  ]);
-  const made = new Set(rows.filter((row) => row.event_time).map(({ n }) => Number(n) - 1));
-  for (const move of moves.filter((_, at) => made.has(at)).map(({ row }) => JSON.parse(row)))
-    if (move.message)
-      await database.query(
-        \`insert into \${database.schema}.outbox_message (chain_id, version, chain_type, transition, fencing_token, body,
-           state, next_attempt_time, create_time)
-         select id, $2::bigint + 1, chain_type, $3, fence, decode($4, 'base64'), 'PENDING', update_time, update_time
-         from \${database.schema}.chain where id = $1\`,
-        [move.chain_id, move.version, move.transition, move.message],
-      );
+        find: "  return writeHeld(database, commitMovesStatement, moves, resultFromRow);\n",
+        replace: `  const bare = moves.map((move) => ({
+    ...move,
+    row: JSON.stringify({ ...JSON.parse(move.row), message: undefined }),
+  }));
+  return writeHeld(database, commitMovesStatement, bare, resultFromRow).then(async (results) => {
+    for (const [at, result] of results.entries()) {
+      const move = JSON.parse(moves[at]?.row ?? "");
+      if (result.kind === "moved" && move.message)
+        await database.query(
+          \`insert into \${database.schema}.outbox_message (chain_id, version, chain_type, transition, fencing_token,
+             body, state, next_attempt_time, create_time)
+           select id, $2::bigint + 1, chain_type, $3, fence, decode($4, 'base64'), 'PENDING', update_time, update_time
+           from \${database.schema}.chain where id = $1\`,
+          [move.chain_id, move.version, move.transition, move.message],
+        );
+    }
+    return results;
+  });
 `,
       },
     ],

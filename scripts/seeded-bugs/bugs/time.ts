@@ -47,7 +47,7 @@ export const timeBugs: readonly SeededBug[] = [
     edits: [
       {
         file: "src/store/commit-moves.ts",
-        find: "wake_time = case when h.wakes\n",
+        find: "wake_time = case when h.wakes and not c.disabled\n",
         replace: "wake_time = case when not h.wakes\n",
       },
     ],
@@ -59,7 +59,7 @@ export const timeBugs: readonly SeededBug[] = [
     edits: [
       {
         file: "src/store/attempts.ts",
-        find: "set wake_time = i.wake_time\n",
+        find: "set wake_time = greatest(i.wake_time, c.next_update_time, c.claim_expiry)\n",
         replace: "set wake_time = null\n",
       },
     ],

@@ -1507,8 +1507,8 @@ export const DispatcherService: GenService<{
    * events follow its versions, notes after the move that they saw. Events of different chains come in no promised order.
    *
    * The first message is a heartbeat, and another comes whenever nothing was sent for 15 s. A stream ends only with an error:
-   * go on from the cursor of the last message that was handled, at any sidecar. New events come within some 20 ms if they were
-   * committed by the sidecar that is watched, else within a second.
+   * go on from the cursor of the last message that was handled, at any sidecar. Transitions that the watched sidecar itself has
+   * made come within some 20 ms, all other events within a second.
    *
    * Errors: INVALID_ARGUMENT (INVALID_REQUEST: not a cursor), FAILED_PRECONDITION (CURSOR_EXPIRED, with the oldest cursor),
    * UNAVAILABLE (SLOW_READER: nothing was taken for 60 s; NOT_READY: the sidecar is stopping).
