@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Outcome, Verdict } from "../../gen/ts/dispatcher/v1/evaluation_pb.ts";
-import { expectRefusal } from "../support/client.ts";
+import { expectRefusal, reasonOf } from "../support/client.ts";
 import { byKey, type JudgedShop, keyOf, openJudgedShop, valid } from "../support/judged-shop.ts";
 import { listeners } from "../support/served.ts";
 
@@ -137,6 +137,25 @@ describe.each(listeners)("over %s", (listener) => {
     const byId = { value: { case: "id" as const, value: first.chain?.id ?? "" } };
     expect(await api().dispatcher.execute({ ...request, chain: byId })).toEqual(first);
   });
+
+  test.each([
+    ["NOT_DUE", "next_update_time = clock_timestamp() + interval '1 hour'"],
+    ["CHAIN_DISABLED", "disabled = true"],
+    ["CLAIMED", "claim_id = id, claim_expiry = clock_timestamp() + interval '1 hour'"],
+  ])(
+    "a repeated request id gets the recorded answer where any other is refused: %s",
+    async (reason, change) => {
+      shop.answer({ one: valid });
+      const { ref, id } = await shop.makeChain(listener);
+      const request = { chain: ref, requestId: "r" };
+      const first = await api().dispatcher.execute(request);
+      expect(first.outcome).toBe(Outcome.TRANSITIONED);
+      await shop.database.query(`update dispatcher.chain set ${change} where id = $1`, [id]);
+      const other = api().dispatcher.execute({ chain: ref, requestId: "s" });
+      expect(await other.catch(reasonOf)).toBe(reason);
+      expect(await api().dispatcher.execute(request)).toEqual(first);
+    },
+  );
 
   test("what moved nothing is judged afresh under the same request id", async () => {
     shop.answer({});

@@ -56,6 +56,24 @@ export const verdictBugs: readonly SeededBug[] = [
     tests: ["test/domain/decide.test.ts", "test/domain/decide.properties.test.ts"],
   },
   {
+    name: "transaction-while-asking",
+    guard: "R12: no connection is held while a validator is asked",
+    edits: [
+      {
+        file: "src/engine/execute.ts",
+        find: "  const judgement = await judge(\n",
+        replace:
+          "  const held = parts.store.database.orm.em.fork();\n  const judgement = await held.transactional(() => judge(\n",
+      },
+      {
+        file: "src/engine/execute.ts",
+        find: "    { signal: limits.signal, deadlineMs },\n  );\n",
+        replace: "    { signal: limits.signal, deadlineMs },\n  ));\n",
+      },
+    ],
+    tests: ["test/e2e/while-asking.test.ts"],
+  },
+  {
     name: "dry-run-moves",
     guard: "R8: a dry run writes nothing",
     edits: [
