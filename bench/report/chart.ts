@@ -5,7 +5,7 @@ import type { Report } from "./report.ts";
 
 const WIDTH = 460;
 const BAR = 18;
-const NAMES = 130;
+const NAMES = 180;
 const OURS = "#1f6f8b";
 const OTHERS = "#b8c4c8";
 
@@ -29,7 +29,7 @@ export async function reportToSvg({ time, machine, quick, figures }: Report): Pr
       font: "sans-serif",
       view: { stroke: null },
       axisX: { grid: false },
-      axisY: { minExtent: NAMES, maxExtent: NAMES, domain: false, ticks: false },
+      axisY: { minExtent: NAMES, maxExtent: NAMES, labelLimit: 0, domain: false, ticks: false },
     },
   };
   const view = new vega.View(vega.parse(compile(spec).spec), { renderer: "none" });

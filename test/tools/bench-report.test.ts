@@ -182,6 +182,11 @@ describe("the chart", () => {
       expect(texts).toContain(shown);
   });
 
+  it("cuts no name", async () => {
+    const texts = await textsOf({ ...report, figures: [fairness] });
+    expect(texts).toContain("dispatcher beside a slow validator");
+  });
+
   it("has its panels in the order of callers", async () => {
     const panels = (await textsOf(report)).filter((text) => text.endsWith("at once"));
     expect(panels).toEqual(["1 at once", "4 at once", "16 at once", "64 at once", "256 at once"]);
