@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { BadArguments, parseBenchArguments } from "./arguments.ts";
+import { effects } from "./figures/effects.ts";
 import { execute } from "./figures/execute.ts";
 import { fairness } from "./figures/fairness.ts";
 import type { FigureDefinition, FigureResult } from "./figures/figure.ts";
@@ -21,6 +22,7 @@ const definitions: readonly FigureDefinition[] = [
   execute,
   threeValidators,
   noStep,
+  effects,
   fairness,
   manyChains,
   footprint,

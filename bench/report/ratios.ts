@@ -12,6 +12,7 @@ export function ratiosOf(figures: readonly Figure[], scalars: readonly Scalar[])
     const rates = measured(figure, subject, concurrency).map(({ perSecond }) => perSecond);
     return rates.length > 0 ? Math.max(...rates) : undefined;
   };
+  const effect = (subject: string) => rate("effects", subject, 64);
   const p50 = (subject: string) => measured("execute", subject, 1)[0]?.p50Ms;
   const fairP99 = (subject: string) => measured("fairness", subject, 64)[0]?.p99Ms;
   const scalar = (name: string) => scalars.find((one) => one.name === name)?.value;
@@ -32,6 +33,9 @@ export function ratiosOf(figures: readonly Figure[], scalars: readonly Scalar[])
     ),
     execute_p50_c1_vs_floor: ratio(p50("dispatcher"), p50("floor")),
     execute_direct_p50_c1_vs_floor: ratio(p50("dispatcher direct"), p50("floor")),
+    before_commit_vs_execute_c64: ratio(effect("before_commit"), effect("execute")),
+    after_commit_vs_execute_c64: ratio(effect("after_commit"), effect("execute")),
+    claim_vs_execute_c64: ratio(effect("claim"), effect("execute")),
     execute_5m_vs_10k_chains: ratio(
       rate("many_chains", "5 million chains", 64),
       rate("many_chains", "10 thousand chains", 64),

@@ -10,7 +10,10 @@ export const EXECUTE_PATH = "/dispatcher.v1.DispatcherService/Execute";
 export const GET_OR_CREATE_PATH = "/dispatcher.v1.DispatcherService/GetOrCreateChain";
 
 /** An Execute as real clients send it: with who asks, and an id under which it may be repeated. */
-export function executeRequest(chainId: string, dryRun = false): Uint8Array {
+export function executeRequest(
+  chainId: string,
+  { dryRun = false, claim = false }: { readonly dryRun?: boolean; readonly claim?: boolean } = {},
+): Uint8Array {
   return toBinary(
     ExecuteRequestSchema,
     create(ExecuteRequestSchema, {
@@ -18,6 +21,7 @@ export function executeRequest(chainId: string, dryRun = false): Uint8Array {
       requestedBy: "bench",
       requestId: randomUUID(),
       dryRun,
+      claim,
     }),
   );
 }

@@ -12,6 +12,8 @@ export interface DispatcherOptions {
   readonly work: Work;
   /** Chains that are in the database besides those that are worked on. */
   readonly otherChains?: number;
+  /** Of the effect of each step. */
+  readonly callback?: { readonly url: string; readonly mode: string };
   /** Calls that are under way besides those that are measured. */
   readonly background?: BackgroundOptions;
 }
@@ -30,7 +32,7 @@ let databases = 0;
 
 async function start(
   { databaseUrl, validatorUrl }: Stage,
-  { mode = "pooled", work, otherChains = 0, background }: DispatcherOptions,
+  { mode = "pooled", work, otherChains = 0, callback, background }: DispatcherOptions,
 ): Promise<RunningSubject> {
   databases += 1;
   const database = await createDatabase(databaseUrl, `bench_dispatcher_${databases}`);
@@ -42,6 +44,12 @@ async function start(
   };
   try {
     await register(sidecar, work, validatorUrl);
+    if (callback)
+      await sidecar.call("RegistryService/RegisterCallback", {
+        chainType: work.chainType.name,
+        endpoint: callback.url,
+        mode: `CALLBACK_MODE_${callback.mode}`,
+      });
     await work.fill?.(client, otherChains);
     await work.check?.(client, sidecar);
     if (background) await register(sidecar, background.work, background.validatorUrl);

@@ -59,7 +59,7 @@ export const dryRunWork: Work = {
   ...executeWork,
   async prepare(client, operations) {
     const { ids } = await createChains(client, orderType.name, operations);
-    return ids.map((id) => executeRequest(id, true));
+    return ids.map((id) => executeRequest(id, { dryRun: true }));
   },
   async check(client, sidecar) {
     const { ids } = await createChains(client, orderType.name, 1);
@@ -104,8 +104,13 @@ export const missWork: Work = {
 const PATIENCE_MS = 5_000;
 
 /** What is written behind is there in a moment. */
-async function reaches(client: pg.Client, count: string, wanted: number): Promise<void> {
-  const until = performance.now() + PATIENCE_MS;
+export async function reaches(
+  client: pg.Client,
+  count: string,
+  wanted: number,
+  withinMs = PATIENCE_MS,
+): Promise<void> {
+  const until = performance.now() + withinMs;
   for (;;) {
     const { rows } = await client.query<{ count: number }>(count);
     const found = rows[0]?.count;

@@ -16,20 +16,16 @@ export function upkeepIn(chainType: ChainType, state: string): Upkeep {
   return { wakes: false, purgeAfterMs: deleteEventsAfterMs ?? forgetAfterMs };
 }
 
-/** The states of a revision in which something else becomes of chains by themselves than under one of those before. */
-export function changedUpkeep(
+/** The states of a revision in which sidecars go on with chains, or no longer do, other than under one of those before. */
+export function changedWaking(
   current: ChainType,
   former: readonly ChainType[],
-): { readonly state: string; readonly upkeep: Upkeep }[] {
+): { readonly state: string; readonly wakes: boolean }[] {
   return statesOf(current).flatMap((state) => {
-    const upkeep = upkeepIn(current, state);
+    const { wakes } = upkeepIn(current, state);
     const isChanged = former.some(
-      (before) => !hasState(before, state) || !isSame(upkeepIn(before, state), upkeep),
+      (before) => !hasState(before, state) || upkeepIn(before, state).wakes !== wakes,
     );
-    return isChanged ? [{ state, upkeep }] : [];
+    return isChanged ? [{ state, wakes }] : [];
   });
-}
-
-function isSame(one: Upkeep, other: Upkeep): boolean {
-  return one.wakes === other.wakes && one.purgeAfterMs === other.purgeAfterMs;
 }

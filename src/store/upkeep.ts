@@ -1,6 +1,6 @@
 import type { ChainType } from "../domain/chain-type.ts";
 import { LEASE_MS } from "../domain/execute-limits.ts";
-import { changedUpkeep, type Upkeep } from "../domain/upkeep.ts";
+import { changedWaking } from "../domain/upkeep.ts";
 import type { Database } from "./database.ts";
 import { guarded } from "./guarded.ts";
 
@@ -15,8 +15,8 @@ export interface LaggingType {
   readonly chainType: string;
   readonly currentRevision: number;
   readonly upkeepRevision: number;
-  /** What becomes of chains in the states in which that has changed. */
-  readonly changed: readonly { readonly state: string; readonly upkeep: Upkeep }[];
+  /** Whether sidecars go on with chains by themselves, in the states in which that has changed. */
+  readonly changed: readonly { readonly state: string; readonly wakes: boolean }[];
 }
 
 export async function findLaggingTypes({ read, schema }: Database): Promise<LaggingType[]> {
@@ -40,7 +40,7 @@ export async function findLaggingTypes({ read, schema }: Database): Promise<Lagg
     chainType: name,
     currentRevision: current_revision,
     upkeepRevision: upkeep_revision,
-    changed: changedUpkeep(current, former ?? []),
+    changed: changedWaking(current, former ?? []),
   }));
 }
 
@@ -57,11 +57,11 @@ const PAGE_ROWS = 500;
 /** Before all ids. */
 export const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
-/** Brings the next chains in a state, in the order of their ids, in line with what is to become of them there. */
+/** Brings the next chains in a state, in the order of their ids, in line with whether sidecars go on with them there. */
 export async function bringPageInLine(
   database: Database,
   chainType: string,
-  { state, upkeep }: LaggingType["changed"][number],
+  { state, wakes }: LaggingType["changed"][number],
   afterId: string,
 ): Promise<Page> {
   const { schema } = database;
@@ -76,13 +76,13 @@ export async function bringPageInLine(
          order by c.id for no key update of c skip locked
        ),
        changed as (
-         update ${schema}.chain c set wake_time = ${WAKE_TIME}, purge_time = ${PURGE_TIME}
+         update ${schema}.chain c set wake_time = ${WAKE_TIME}
          from held where c.id = held.id
          returning c.id
        )
        select (select id from page order by id desc limit 1) as last_id, (select count(*) from changed) as changed,
          (select count(*) from page join ${schema}.chain c using (id) where ${OUT_OF_LINE}) as out_of_line`,
-      [chainType, state, afterId, upkeep.wakes, upkeep.purgeAfterMs ?? null],
+      [chainType, state, afterId, wakes],
     ),
   );
   const changed = Number(row?.changed);
@@ -92,9 +92,7 @@ export async function bringPageInLine(
 // One that has a time already keeps it: somebody knew better when it is due.
 const WAKE_TIME = `case when $4::boolean and not c.disabled
   then coalesce(c.wake_time, greatest(c.next_update_time, clock_timestamp())) end`;
-const PURGE_TIME = "c.update_time + $5::double precision * interval '1 millisecond'";
-const OUT_OF_LINE = `c.state = $2
-  and ((c.wake_time is null) = ($4::boolean and not c.disabled) or c.purge_time is distinct from ${PURGE_TIME})`;
+const OUT_OF_LINE = "c.state = $2 and (c.wake_time is null) = ($4::boolean and not c.disabled)";
 
 /** Unless another revision has become current meanwhile. */
 export async function markInLine(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ChainType } from "../../src/domain/chain-type.ts";
-import { changedUpkeep, upkeepIn } from "../../src/domain/upkeep.ts";
+import { changedWaking, upkeepIn } from "../../src/domain/upkeep.ts";
 import { graph } from "./definitions.ts";
 
 const DAY = 86_400_000;
@@ -31,10 +31,10 @@ describe("upkeepIn", () => {
   });
 });
 
-const wakes = (state: string) => ({ state, upkeep: { wakes: true } });
-const sleeps = (state: string) => ({ state, upkeep: { wakes: false, purgeAfterMs: undefined } });
+const wakes = (state: string) => ({ state, wakes: true });
+const sleeps = (state: string) => ({ state, wakes: false });
 
-describe("changedUpkeep", () => {
+describe("changedWaking", () => {
   const longer = graph(
     [
       ["new", "sent"],
@@ -43,7 +43,7 @@ describe("changedUpkeep", () => {
     ],
     { autoExecute: {} },
   );
-  it.each<[string, ChainType, ChainType[], ReturnType<typeof changedUpkeep>]>([
+  it.each<[string, ChainType, ChainType[], ReturnType<typeof changedWaking>]>([
     ["auto_execute is new", auto, [plain], [wakes("new"), wakes("sent")]],
     ["auto_execute is gone", plain, [auto], [sleeps("new"), sleeps("sent")]],
     ["a final state has exits", longer, [auto], [wakes("kept")]],
@@ -57,14 +57,9 @@ describe("changedUpkeep", () => {
     ["how often chains are looked at", { ...auto, autoExecute: { recheckMaxMs: DAY } }, [auto], []],
     ["any of several was different", auto, [auto, plain], [wakes("new"), wakes("sent")]],
     ["there was none before", auto, [], []],
-    [
-      "retention is new",
-      { ...plain, retention },
-      [plain],
-      ["kept", "done"].map((state) => ({ state, upkeep: { wakes: false, purgeAfterMs: DAY } })),
-    ],
+    ["retention is new", { ...plain, retention }, [plain], []],
   ])("%s", (_, current, former, expected) => {
     const byState = (all: typeof expected) => all.toSorted((a, b) => (a.state < b.state ? -1 : 1));
-    expect(byState(changedUpkeep(current, former))).toEqual(byState(expected));
+    expect(byState(changedWaking(current, former))).toEqual(byState(expected));
   });
 });

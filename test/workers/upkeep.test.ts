@@ -59,14 +59,11 @@ const bringInLine = () => new UpkeepWorker(database, registry, 0).runOnce(runnin
 interface Times {
   /** In seconds from now. */
   readonly wake: number | null;
-  /** After the last move, in seconds. */
-  readonly purge: number | null;
 }
 
 async function timesOf(ids: readonly string[]): Promise<Times[]> {
   return database.read<Times & pg.QueryResultRow>(
-    `select extract(epoch from wake_time - clock_timestamp())::double precision as wake,
-       extract(epoch from purge_time - update_time)::double precision as purge
+    `select extract(epoch from wake_time - clock_timestamp())::double precision as wake
      from unnest($1::uuid[]) with ordinality as i (id, n) join dispatcher.chain using (id) order by n`,
     [ids],
   );
@@ -97,7 +94,7 @@ describe("a revision that makes chains wake", () => {
     const [{ wake } = { wake: null }] = await timesOf(later);
     expect(wake).toBeGreaterThan(80);
     expect(wake).toBeLessThanOrEqual(90);
-    expect(await timesOf(still)).toEqual(still.map(() => ({ wake: null, purge: null })));
+    expect(await timesOf(still)).toEqual(still.map(() => ({ wake: null })));
     expect(await bringInLine()).toEqual({ types: 0, chains: 0 });
   });
 
@@ -124,23 +121,22 @@ test("a revision without auto_execute wakes nobody any more", async () => {
   expect(await timesOf(ids)).toMatchObject(ids.map(() => ({ wake: expect.any(Number) })));
   await addRevision(chainType);
   expect(await bringInLine()).toEqual({ types: 1, chains: 3 });
-  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: null, purge: null })));
+  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: null })));
 });
 
 test("a final state that gets exits, and loses them again", async () => {
   const withoutExits: ChainType = {
     ...auto(plainType()),
-    retention: { deleteEventsAfterMs: 60_000 },
     states: [{ name: "new", transitions: ["pay", "ship", "refund"] }],
   };
   await addRevision(withoutExits);
-  const ids = await makeChains(withoutExits, "paid", 2, "purge_time = update_time + interval '1 minute'");
+  const ids = await makeChains(withoutExits, "paid", 2);
   await addRevision({ ...withoutExits, states: orderType.states });
   expect(await bringInLine()).toEqual({ types: 1, chains: 2 });
-  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: expect.any(Number), purge: null })));
+  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: expect.any(Number) })));
   await addRevision({ ...withoutExits, validator: { url: "grpc://127.0.0.1:1" } });
   expect(await bringInLine()).toEqual({ types: 1, chains: 2 });
-  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: null, purge: 60 })));
+  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: null })));
 });
 
 test("a revision that changes nothing of it touches no chain", async () => {
@@ -220,7 +216,7 @@ test("going back before all are in line leaves none behind", async () => {
   });
   await registry.refresh();
   expect(await bringInLine()).toEqual({ types: 1, chains: 3 });
-  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: null, purge: null })));
+  expect(await timesOf(ids)).toEqual(ids.map(() => ({ wake: null })));
 });
 
 test("the database is not asked while nothing is registered", async () => {
