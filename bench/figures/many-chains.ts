@@ -11,7 +11,9 @@ export const manyChains: FigureDefinition = {
   name: "many_chains",
   what: "Execute with 10 thousand, 1 million and 5 million chains in the database",
   async measure({ stage, effort, quick, tell }) {
-    const sizes = quick ? [10_000, 50_000] : [10_000, 1_000_000, 5_000_000];
+    // So many that they could tell take longer to make than the whole of a first look.
+    if (quick) return {};
+    const sizes = [10_000, 1_000_000, 5_000_000];
     const figure = await compare(
       {
         name: "many_chains",
