@@ -22,8 +22,8 @@ const definitions: readonly FigureDefinition[] = [
   execute,
   threeValidators,
   noStep,
-  effects,
   fairness,
+  effects,
   manyChains,
   footprint,
 ];
