@@ -14,7 +14,7 @@ export interface BenchArguments {
 
 const usage = `npm run bench -- [options]
 
-  --quick           shorter runs and fewer sizes: about two minutes
+  --quick           shorter runs and fewer sizes: under two minutes
   --only a,b        only these figures; --list names them
   --seconds n       so long is each measured run
   --json FILE       writes the whole report for scripts

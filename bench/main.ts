@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     const seconds = Math.round((performance.now() - startedMs) / 1000);
     process.stderr.write(`[${seconds} s] ${line}\n`);
   };
-  tell(quick ? "takes about two minutes" : "takes about forty minutes; --quick takes about two");
+  tell(quick ? "takes under two minutes" : "takes about forty minutes; --quick takes under two");
   const stage = await openStage();
   // What was started ends with the bench, however that comes.
   for (const signal of ["SIGINT", "SIGTERM"] as const)
